@@ -1,0 +1,19 @@
+/// Non-cryptographic 64-bit hashing and the CRC-32C used by our file formats. Values are part of those formats: they
+/// never change.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace thalamus::base {
+
+/// FNV-1a (64 bit) followed by the SplitMix64 mixer.
+[[nodiscard]] std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0) noexcept;
+
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4), table driven; `crc` continues an earlier call.
+[[nodiscard]] std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0) noexcept;
+[[nodiscard]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0) noexcept;
+
+}  // namespace thalamus::base

@@ -1,0 +1,61 @@
+/// Whether and for how long a call may go to a target. A policy sees times as arguments and performs no I/O; it is
+/// shared by all cores, so that its members are safe to call concurrently.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "thalamus/base/fields.h"
+#include "thalamus/base/result.h"
+#include "thalamus/base/units.h"
+#include "thalamus/core/target.h"
+
+namespace thalamus::dispatch {
+
+/// Limits of one target; zero concurrency means unlimited.
+struct TargetLimits {
+  std::uint32_t concurrency_max = 0;
+  std::uint32_t queue_length_max = 64;
+  Nanoseconds connect_timeout = Nanoseconds::from_ms(5'000);
+  Nanoseconds first_byte_timeout = Nanoseconds::from_ms(120'000);
+  Nanoseconds idle_timeout = Nanoseconds::from_ms(60'000);
+  Nanoseconds total_timeout = Nanoseconds::from_ms(600'000);
+};
+
+enum class Admission : std::uint8_t { kAdmitted, kQueue, kRefused };
+
+/// How a call ended, for what a policy learns from it.
+struct CallEnd {
+  std::uint16_t target = 0;
+  bool ok = false;
+  bool target_fault = false;  ///< the failure counts against the target (not the client's fault, not a cancellation)
+  Nanoseconds duration{};
+};
+
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  /// kAdmitted counts the call in flight until `finish`; kQueue means: ask again when a slot frees.
+  [[nodiscard]] virtual Admission admit(std::uint16_t target, Nanoseconds now) noexcept = 0;
+  virtual void finish(const CallEnd& end, Nanoseconds now) noexcept = 0;
+  /// What the decision layer is told of the target.
+  [[nodiscard]] virtual core::TargetState state(std::uint16_t target, Nanoseconds now) const noexcept = 0;
+  /// From the supervisor: the target's server is known to be up or down.
+  virtual void set_healthy(std::uint16_t target, bool healthy) noexcept = 0;
+};
+
+/// One row of policies.def.
+struct PolicyRecord {
+  std::string_view name;
+  std::string_view help;
+  std::string_view source;
+  std::vector<base::OptionRow> (*options)();
+  Result<std::unique_ptr<Policy>> (*make)(std::span<const TargetLimits> limits, const base::OptionMap& options);
+};
+[[nodiscard]] std::span<const PolicyRecord> policies() noexcept;
+[[nodiscard]] const PolicyRecord* find_policy(std::string_view name) noexcept;
+
+}  // namespace thalamus::dispatch

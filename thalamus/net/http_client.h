@@ -1,0 +1,64 @@
+/// HTTP/1.1 client with keep-alive pools, one per core.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "thalamus/base/clock.h"
+#include "thalamus/net/cancellation.h"
+#include "thalamus/net/http.h"
+#include "thalamus/net/stream.h"
+
+namespace thalamus::net {
+
+struct HttpCall {
+  std::string method = "POST";
+  std::string path;       ///< appended to the endpoint's base path
+  Headers headers;        ///< Host, Content-Length and Connection are the client's own
+  std::string_view body;  ///< outlives the call
+};
+
+struct CallLimits {
+  Nanoseconds connect_timeout = Nanoseconds::from_ms(5'000);
+  Nanoseconds first_byte_timeout = Nanoseconds::from_ms(120'000);  ///< from the sent request to the answer's head
+  Nanoseconds idle_timeout = Nanoseconds::from_ms(60'000);         ///< between pieces of the body
+  Nanoseconds deadline = kNever;                                   ///< instant; bounds all of it
+  std::size_t head_bytes_max = 64U << 10;
+  std::size_t body_bytes_max = 256U << 20;
+};
+
+/// An answer being received. Destroying it before the end closes the connection; after the end the connection goes back
+/// to its pool.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  [[nodiscard]] virtual int status() const noexcept = 0;
+  [[nodiscard]] virtual const Headers& headers() const noexcept = 0;
+  /// The next piece of the body, decoded from its transfer coding; empty at the end. Valid until the next call.
+  [[nodiscard]] virtual Awaitable<Result<std::string_view>> read() = 0;
+  /// The rest of the body, at most `size_max` bytes (kTooLarge past it).
+  [[nodiscard]] virtual Awaitable<Result<std::string>> read_all(std::size_t size_max) = 0;
+};
+
+/// Follows no redirect. A pooled connection that the server closed before any byte of the answer is replaced once by a
+/// fresh one. Error kinds: kUnavailable (cannot connect), kTimeout, kUpstream (malformed or cut answer), kCancelled.
+class HttpClient {
+ public:
+  HttpClient(Connector& connector, const base::Clock& clock) : connector_(connector), clock_(clock) {}
+  virtual ~HttpClient();
+  /// `cancellation` may be null; when it fires, the connection is closed and pending operations give kCancelled.
+  [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const HttpCall& call,
+                                                                  const CallLimits& limits,
+                                                                  Cancellation* cancellation);
+  /// Closes idle connections.
+  void clear() noexcept;
+
+ private:
+  struct Pool;
+  Connector& connector_;
+  const base::Clock& clock_;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace thalamus::net

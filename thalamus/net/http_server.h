@@ -1,0 +1,93 @@
+/// HTTP/1.1 server side of one connection, and the listener that accepts them. One io_context and one thread per core;
+/// a connection lives and dies on its core.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "thalamus/base/clock.h"
+#include "thalamus/net/cancellation.h"
+#include "thalamus/net/http.h"
+#include "thalamus/net/stream.h"
+
+namespace thalamus::net {
+
+struct ServerLimits {
+  std::size_t head_bytes_max = 32U << 10;
+  std::size_t headers_max = 128;
+  std::size_t body_bytes_max = 32U << 20;
+  std::size_t connections_max = 10'000;          ///< per core
+  Nanoseconds head_timeout = Nanoseconds::from_ms(10'000);   ///< from the first byte of a head to its end
+  Nanoseconds idle_timeout = Nanoseconds::from_ms(75'000);   ///< between requests
+  Nanoseconds body_timeout = Nanoseconds::from_ms(30'000);
+  Nanoseconds write_timeout = Nanoseconds::from_ms(60'000);  ///< of one write
+};
+
+/// The answer to one request. Exactly one of `send` or `start`..`finish`.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  /// A whole answer with Content-Length, one gathered write.
+  [[nodiscard]] virtual Awaitable<Status> send(int status, const Headers& headers, std::string_view body) = 0;
+  /// Head of a chunked answer. `first` is the first chunk, written in the same gathered write; may be empty.
+  [[nodiscard]] virtual Awaitable<Status> start(int status, const Headers& headers, std::string_view first) = 0;
+  [[nodiscard]] virtual Awaitable<Status> write(std::string_view bytes) = 0;
+  [[nodiscard]] virtual Awaitable<Status> finish() = 0;
+  /// True once `send` or `start` was called.
+  [[nodiscard]] virtual bool started() const noexcept = 0;
+  /// Cancelled when the client closes its connection before the answer is complete.
+  [[nodiscard]] virtual Cancellation& client_gone() noexcept = 0;
+};
+
+/// A handler that returns without answering makes the server answer 500.
+using Handler = std::function<Awaitable<void>(HttpRequest&, Responder&)>;
+/// Makes the body of the server's own errors (malformed HTTP, limits): status and message -> JSON body.
+using ErrorBody = std::function<std::string(int status, std::string_view message)>;
+
+/// Counts what is in flight, so that a stop can wait for zero.
+class Gate {
+ public:
+  void enter() noexcept { ++inside_; }
+  void leave() noexcept { --inside_; }
+  [[nodiscard]] std::size_t inside() const noexcept { return inside_; }
+  void close() noexcept { closed_ = true; }
+  [[nodiscard]] bool closed() const noexcept { return closed_; }
+
+ private:
+  std::size_t inside_ = 0;
+  bool closed_ = false;
+};
+
+/// Serves one connection until it ends: keep-alive, pipelining in order, Expect: 100-continue, HEAD. Refuses request
+/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes.
+[[nodiscard]] Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits,
+                                               const Handler& handler, const ErrorBody& error_body,
+                                               const base::Clock& clock, Gate& gate);
+
+/// Binds `address:port` exclusively once, so that a port in use is an error naming the address, then hands out one
+/// SO_REUSEPORT acceptor per core. Port 0 picks a free one; `port()` tells which.
+class Listener {
+ public:
+  [[nodiscard]] static Result<Listener> bind(const std::string& address, std::uint16_t port);
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  /// One per core, at most once each.
+  [[nodiscard]] Result<asio::ip::tcp::acceptor> acceptor(asio::io_context& context) const;
+
+ private:
+  std::string address_;
+  std::uint16_t port_ = 0;
+};
+/// "127.0.0.1:8080", "[::1]:8080", ":8080".
+[[nodiscard]] Result<std::pair<std::string, std::uint16_t>> parse_address(std::string_view text);
+
+/// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context.
+[[nodiscard]] Awaitable<void> accept_loop(asio::ip::tcp::acceptor& acceptor, const ServerLimits& limits,
+                                          const Handler& handler, const ErrorBody& error_body,
+                                          const base::Clock& clock, Gate& gate);
+
+}  // namespace thalamus::net

@@ -1,0 +1,57 @@
+/// A connected byte stream: TCP, TLS or memory. Protocol code sees only this.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "thalamus/base/result.h"
+#include "thalamus/base/units.h"
+
+namespace thalamus::net {
+
+namespace asio = boost::asio;
+template <class T>
+using Awaitable = asio::awaitable<T>;
+
+/// No deadline.
+inline constexpr Nanoseconds kNever{INT64_MAX};
+
+/// One reader and one writer at a time. `deadline` is an instant of the monotonic clock; past it the operation fails
+/// with kTimeout and the stream is of no further use. After `close` pending operations fail with kCancelled.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  /// At least one byte, or 0 at the orderly end.
+  [[nodiscard]] virtual Awaitable<Result<std::size_t>> read_some(asio::mutable_buffer buffer, Nanoseconds deadline) = 0;
+  /// All of it, gathered.
+  [[nodiscard]] virtual Awaitable<Status> write(std::span<const asio::const_buffer> buffers, Nanoseconds deadline) = 0;
+  virtual void close() noexcept = 0;
+  /// The peer, for people: "127.0.0.1:4711".
+  [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
+};
+
+/// Where to connect to.
+struct Endpoint {
+  std::string host;            ///< name or address; the path of a Unix socket if `unix_socket`
+  std::uint16_t port = 0;
+  bool tls = false;
+  bool unix_socket = false;
+  std::string base_path;       ///< "/v1": prepended to request paths
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+/// http(s)://host[:port][/path] or unix:/path[:/base]. Refuses anything else with the reason.
+[[nodiscard]] Result<Endpoint> parse_base_url(std::string_view url);
+
+/// Opens streams; TCP/TLS in production, memory in tests.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  [[nodiscard]] virtual Awaitable<Result<std::unique_ptr<Stream>>> connect(const Endpoint& endpoint,
+                                                                           Nanoseconds deadline) = 0;
+};
+
+}  // namespace thalamus::net
