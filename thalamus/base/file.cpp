@@ -42,6 +42,14 @@ Status write_all(int fd, std::string_view bytes, const std::filesystem::path& pa
   return {};
 }
 
+Status write_new_file(const std::filesystem::path& path, std::string_view bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file.get() < 0) return system_failure(path, "create");
+  CHECK_OK(write_all(file.get(), bytes, path));
+  if (::fsync(file.get()) != 0) return system_failure(path, "flush");
+  return {};
+}
+
 Result<std::filesystem::path> xdg_folder(const char* variable, const char* below_home) {
   std::filesystem::path root;
   if (const char* given = std::getenv(variable); given != nullptr && given[0] == '/') {
@@ -80,14 +88,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t s
 Status write_file_atomic(const std::filesystem::path& path, std::string_view bytes) {
   std::filesystem::path temporary = path;
   temporary += ".part";
-  {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) return system_failure(temporary, "create");
-    CHECK_OK(write_all(file.get(), bytes, temporary));
-    if (::fsync(file.get()) != 0) return system_failure(temporary, "flush");
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_failure(path, "rename into place");
-  return {};
+  Status written = write_new_file(temporary, bytes);
+  if (written.has_value() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = system_failure(path, "rename into place");
+  if (!written.has_value()) ::unlink(temporary.c_str());  // a full disk is not made fuller
+  return written;
 }
 
 Result<std::filesystem::path> state_folder() { return xdg_folder("XDG_STATE_HOME", ".local/state"); }

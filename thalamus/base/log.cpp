@@ -2,6 +2,7 @@
 
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -44,7 +45,8 @@ void log_start(LogLevel least, const std::string& path) {
   } else {
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
   }
-  sink->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                                                                  spdlog::pattern_time_type::utc));
   auto& s = state();
   s.pool = std::make_shared<spdlog::details::thread_pool>(kQueueLengthMax, 1);
   s.logger = std::make_shared<spdlog::async_logger>("thalamus", sink, s.pool, spdlog::async_overflow_policy::overrun_oldest);

@@ -33,8 +33,12 @@ struct Nanoseconds {
   std::int64_t value = 0;
 
   [[nodiscard]] static constexpr Nanoseconds from_ms(std::int64_t ms) noexcept { return {ms * 1'000'000}; }
+  /// Saturates; NaN is the longest span.
   [[nodiscard]] static Nanoseconds from_seconds(double seconds) noexcept {
-    return {static_cast<std::int64_t>(seconds * 1e9)};
+    const double scaled = seconds * 1e9;
+    if (!(scaled < 9.2e18)) return {std::numeric_limits<std::int64_t>::max()};
+    if (scaled < -9.2e18) return {std::numeric_limits<std::int64_t>::min()};
+    return {static_cast<std::int64_t>(scaled)};
   }
   [[nodiscard]] constexpr double seconds() const noexcept { return static_cast<double>(value) * 1e-9; }
   [[nodiscard]] constexpr double ms() const noexcept { return static_cast<double>(value) * 1e-6; }

@@ -24,6 +24,8 @@ struct Task {
   std::string prompt;
   std::string schema;      ///< JSON schema to be sent as response_format, where the family wants it; else empty
   std::uint32_t max_output_tokens = 256;
+  std::string judge;       ///< name of the target that grades the answer; then `expected.checker` is "judge", and
+                           ///< `expected.value` the reference answer or ""
   Expectation expected;
 };
 
@@ -36,10 +38,12 @@ struct FamilyRecord {
 };
 [[nodiscard]] std::span<const FamilyRecord> families() noexcept;
 
-/// `per_cell` tasks of each family and difficulty; ids are unique; seeds give different prompts.
+/// `per_cell` tasks of each family and difficulty; ids (`family-difficulty-seed-n`) and prompts are unique, and seeds
+/// give different prompts. A cell has fewer tasks only when its family has no further prompts (general knowledge).
 [[nodiscard]] std::vector<Task> generate_tasks(std::uint64_t seed, std::uint32_t per_cell);
 
-/// JSON lines {"id"?,"prompt","expected","checker","task"?}; errors name line and field.
+/// The user's tasks, JSON lines: {"id"?, "prompt", "expected", "checker" | "judge", "schema"?, "tolerance"?, "task"?,
+/// "max_output_tokens"?, "options"?, "forbidden"?, "ordered"?, "match_case"?}. Errors name file:line and field.
 [[nodiscard]] Result<std::vector<Task>> read_tasks(const std::filesystem::path& path);
 
 }  // namespace thalamus::check

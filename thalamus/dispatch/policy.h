@@ -27,6 +27,9 @@ struct TargetLimits {
 
 enum class Admission : std::uint8_t { kAdmitted, kQueue, kRefused };
 
+/// A caller that was told kQueue takes a place and, admitted or not, gives it back.
+enum class QueueStep : std::uint8_t { kEnter, kLeave };
+
 /// How a call ended, for what a policy learns from it.
 struct CallEnd {
   std::uint16_t target = 0;
@@ -38,9 +41,15 @@ struct CallEnd {
 class Policy {
  public:
   virtual ~Policy() = default;
-  /// kAdmitted counts the call in flight until `finish`; kQueue means: ask again when a slot frees.
+  /// kAdmitted counts the call in flight until `finish`; kQueue means: take a place with `queue` and ask again when a
+  /// slot frees; kRefused: the target is down or takes no queue.
   [[nodiscard]] virtual Admission admit(std::uint16_t target, Nanoseconds now) noexcept = 0;
   virtual void finish(const CallEnd& end, Nanoseconds now) noexcept = 0;
+  /// Takes or gives back a place in the target's queue, so that its length is bounded over all cores. False: the
+  /// queue is full, the caller does not wait. A policy without queues lets everybody in.
+  [[nodiscard]] virtual bool queue([[maybe_unused]] std::uint16_t target, [[maybe_unused]] QueueStep step) noexcept {
+    return true;
+  }
   /// What the decision layer is told of the target.
   [[nodiscard]] virtual core::TargetState state(std::uint16_t target, Nanoseconds now) const noexcept = 0;
   /// From the supervisor: the target's server is known to be up or down.

@@ -53,5 +53,11 @@ struct HttpRequest {
 };
 
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;
+/// ASCII case only.
+[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+/// A method or a field name (RFC 9110 section 5.6.2).
+[[nodiscard]] bool is_token(std::string_view text) noexcept;
+/// Free of control characters but tab: cannot end a line and begin another field.
+[[nodiscard]] bool is_field_value(std::string_view text) noexcept;
 
 }  // namespace thalamus::net

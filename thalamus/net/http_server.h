@@ -4,10 +4,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 
 #include "thalamus/base/clock.h"
 #include "thalamus/net/cancellation.h"
@@ -48,44 +51,75 @@ using Handler = std::function<Awaitable<void>(HttpRequest&, Responder&)>;
 /// Makes the body of the server's own errors (malformed HTTP, limits): status and message -> JSON body.
 using ErrorBody = std::function<std::string(int status, std::string_view message)>;
 
-/// Counts what is in flight, so that a stop can wait for zero.
+/// Everything in flight on one core, so that a stop can tell idle connections to go and wait for zero. All but the
+/// queries belong to the core's thread.
 class Gate {
  public:
-  void enter() noexcept { ++inside_; }
-  void leave() noexcept { --inside_; }
-  [[nodiscard]] std::size_t inside() const noexcept { return inside_; }
-  void close() noexcept { closed_ = true; }
-  [[nodiscard]] bool closed() const noexcept { return closed_; }
+  /// What wants to hear of the stop.
+  class Member {
+   public:
+    virtual ~Member() = default;
+    /// Finish what is begun, begin nothing.
+    virtual void gate_closed() noexcept = 0;
+    /// End now.
+    virtual void gate_aborted() noexcept = 0;
+  };
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  void enter() noexcept { inside_.fetch_add(1, std::memory_order_relaxed); }
+  void leave() noexcept { inside_.fetch_sub(1, std::memory_order_relaxed); }
+  void enter(Member& member);
+  void leave(Member& member) noexcept;
+  /// Idle connections are closed at once; busy ones finish their answer and say `Connection: close`.
+  void close() noexcept;
+  /// Closes and cuts every connection: the end of the patience.
+  void abort() noexcept;
+  void count_failure() noexcept { failures_.fetch_add(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] std::size_t inside() const noexcept { return inside_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  /// Handlers and connections that ended in an exception.
+  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
 
  private:
-  std::size_t inside_ = 0;
-  bool closed_ = false;
+  std::atomic<std::size_t> inside_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<bool> closed_{false};
+  std::unordered_set<Member*> members_;
 };
+/// Waits until nothing is inside; false if that lasts longer than `patience`.
+[[nodiscard]] Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience);
 
 /// Serves one connection until it ends: keep-alive, pipelining in order, Expect: 100-continue, HEAD. Refuses request
-/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes.
+/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes. What is given
+/// by reference outlives the connection's stay in the gate.
 [[nodiscard]] Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits,
                                                const Handler& handler, const ErrorBody& error_body,
                                                const base::Clock& clock, Gate& gate);
 
-/// Binds `address:port` exclusively once, so that a port in use is an error naming the address, then hands out one
-/// SO_REUSEPORT acceptor per core. Port 0 picks a free one; `port()` tells which.
+/// Binds `address:port` exclusively, so that a port in use is an error naming the address, and listens from then on;
+/// then hands out one SO_REUSEPORT acceptor per core. Port 0 picks a free one; `port()` tells which.
 class Listener {
  public:
   [[nodiscard]] static Result<Listener> bind(const std::string& address, std::uint16_t port);
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
-  /// One per core, at most once each.
+  /// One per core. The first call gives the bound socket itself, so no connection made since `bind` is lost.
   [[nodiscard]] Result<asio::ip::tcp::acceptor> acceptor(asio::io_context& context) const;
 
  private:
+  struct Held;
   std::string address_;
   std::uint16_t port_ = 0;
+  std::shared_ptr<Held> held_;
 };
 /// "127.0.0.1:8080", "[::1]:8080", ":8080".
 [[nodiscard]] Result<std::pair<std::string, std::uint16_t>> parse_address(std::string_view text);
 
-/// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context.
+/// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context. Past
+/// `connections_max` a connection gets 503 with Retry-After and is closed.
 [[nodiscard]] Awaitable<void> accept_loop(asio::ip::tcp::acceptor& acceptor, const ServerLimits& limits,
                                           const Handler& handler, const ErrorBody& error_body,
                                           const base::Clock& clock, Gate& gate);

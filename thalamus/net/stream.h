@@ -21,7 +21,9 @@ using Awaitable = asio::awaitable<T>;
 inline constexpr Nanoseconds kNever{INT64_MAX};
 
 /// One reader and one writer at a time. `deadline` is an instant of the monotonic clock; past it the operation fails
-/// with kTimeout and the stream is of no further use. After `close` pending operations fail with kCancelled.
+/// with kTimeout. A late write leaves the stream useless; a late read loses nothing, and if no write was under way the
+/// stream can go on. After `close` pending operations fail with kCancelled. The stream may be destroyed while
+/// operations are pending.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -29,6 +31,8 @@ class Stream {
   [[nodiscard]] virtual Awaitable<Result<std::size_t>> read_some(asio::mutable_buffer buffer, Nanoseconds deadline) = 0;
   /// All of it, gathered.
   [[nodiscard]] virtual Awaitable<Status> write(std::span<const asio::const_buffer> buffers, Nanoseconds deadline) = 0;
+  /// Says to the peer that nothing more will be written (FIN); reading goes on. Best effort.
+  virtual void finish_writing() noexcept {}
   virtual void close() noexcept = 0;
   /// The peer, for people: "127.0.0.1:4711".
   [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
@@ -41,6 +45,7 @@ struct Endpoint {
   bool tls = false;
   bool unix_socket = false;
   std::string base_path;       ///< "/v1": prepended to request paths
+  std::string ca_file;         ///< further certificates to trust; empty: the system's only
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 /// http(s)://host[:port][/path] or unix:/path[:/base]. Refuses anything else with the reason.

@@ -60,7 +60,13 @@ struct TableLimits {
 [[nodiscard]] Result<OutcomeTable> parse_outcome_table(std::string_view bytes, const std::string& name,
                                                        const TableLimits& limits = {});
 
-/// One row as a JSON line without the newline; reads back equal.
+/// The same rows as requests: `outcomes` may be missing. What `route` and `probe` read.
+[[nodiscard]] Result<OutcomeTable> read_requests(const std::filesystem::path& path, const TableLimits& limits = {});
+[[nodiscard]] Result<OutcomeTable> parse_requests(std::string_view bytes, const std::string& name,
+                                                  const TableLimits& limits = {});
+
+/// One row as a JSON line without the newline; reads back equal. A missing cell is written as null, so that the order
+/// of the models is kept; a table without models writes no `outcomes`.
 [[nodiscard]] std::string encode_row(const OutcomeTable& table, const Row& row);
 /// By the ending of `path`: plain, .gz or .zst; atomic.
 [[nodiscard]] Status write_outcome_table(const OutcomeTable& table, const std::filesystem::path& path);

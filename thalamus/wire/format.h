@@ -32,6 +32,7 @@ struct FrameFacts {
   bool done = false;         ///< the protocol's own end of stream
   bool usage_only = false;   ///< exists only for usage; dropped where the client did not ask
   bool carries_usage = false;
+  bool names_usage = false;  ///< has a member `usage`, if only null: `strip_usage` where the client did not ask
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
   std::string text;          ///< decoded text delta
@@ -45,7 +46,7 @@ struct AnswerFacts {
   bool empty = false;        ///< no choices, or neither text nor tool call
 };
 
-/// Stateless and thread-safe except for a parser kept per thread.
+/// Stateless and thread-safe.
 class Format {
  public:
   virtual ~Format() = default;
@@ -73,7 +74,7 @@ class Format {
   [[nodiscard]] virtual std::string read_error(std::string_view body) const = 0;
 };
 
-/// The registered formats (formats.def); null for an unknown name.
+/// The registered formats (formats.def), by `name()` ("openai") or by the name of their line; null for an unknown one.
 [[nodiscard]] const Format* find_format(std::string_view name) noexcept;
 [[nodiscard]] std::vector<std::string> format_names();
 

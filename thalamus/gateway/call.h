@@ -1,0 +1,63 @@
+/// One call of one target, as the turn drives it: begin, then either deliver or drop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "thalamus/base/clock.h"
+#include "thalamus/core/answer.h"
+#include "thalamus/core/outcome.h"
+#include "thalamus/core/request.h"
+#include "thalamus/dispatch/policy.h"
+#include "thalamus/net/http_client.h"
+#include "thalamus/net/http_server.h"
+#include "thalamus/wire/format.h"
+
+namespace thalamus::gateway {
+
+struct UpstreamTarget;
+
+/// What a call borrows from its turn; outlived by the turn.
+struct CallContext {
+  const core::Request& request;
+  std::string_view body;          ///< the client's bytes
+  const wire::Format& format;     ///< the client's protocol
+  std::string_view decision_id;
+  const base::Clock& clock;
+  Nanoseconds arrived{};
+  net::Cancellation* client_gone = nullptr;
+  bool keep_answer = false;       ///< the operator opted in to recording content
+};
+
+/// What a call learned; valid after begin, complete after deliver.
+struct CallFacts {
+  int status = 0;                ///< of the upstream; 0 where there was none
+  core::Usage usage;
+  core::Finish finish = core::Finish::kUnknown;
+  Nanoseconds first_content{};   ///< instant; zero where none came
+  bool retryable = true;         ///< of a failure: another target may do better
+  bool client_fault = false;     ///< of a failure: the upstream says the request itself is wrong
+  std::string answer;            ///< kept only if the operator opted in
+};
+
+class Call {
+ public:
+  virtual ~Call() = default;
+  /// Runs until the first content (stream) or the whole answer (buffered) is here. Nothing has reached the client yet.
+  [[nodiscard]] virtual net::Awaitable<Status> begin() = 0;
+  /// The commit: sends everything to the client. kCancelled where the client went away.
+  [[nodiscard]] virtual net::Awaitable<Status> deliver(net::Responder& responder, const net::Headers& headers) = 0;
+  [[nodiscard]] const CallFacts& facts() const noexcept { return facts_; }
+
+ protected:
+  CallFacts facts_;
+};
+
+/// A call over the network in the client's own format: bytes are forwarded, not re-serialised.
+[[nodiscard]] std::unique_ptr<Call> make_upstream_call(const CallContext& context, const UpstreamTarget& target,
+                                                       const dispatch::TargetLimits& limits, net::HttpClient& client);
+/// An exact answer, made in process, that streams like a model.
+[[nodiscard]] std::unique_ptr<Call> make_answer_call(const CallContext& context, core::Answer answer);
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,40 @@
+/// What one serving core owns. A turn lives and dies on its core, so nothing here is locked; the decision uses the
+/// scratch members without suspending in between.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "thalamus/base/clock.h"
+#include "thalamus/base/rng.h"
+#include "thalamus/core/estimate.h"
+#include "thalamus/core/plan.h"
+#include "thalamus/feature/description.h"
+#include "thalamus/gateway/telemetry.h"
+#include "thalamus/net/http_client.h"
+#include "thalamus/route/snapshot.h"
+#include "thalamus/trace/record_log.h"
+
+namespace thalamus::gateway {
+
+/// Shared by all cores of one gateway; outlives them.
+struct Shared {
+  const base::Clock& clock;
+  Telemetry& telemetry;
+  trace::RecordLog* records = nullptr;  ///< null: recording is off
+};
+
+struct CoreState {
+  CoreState(std::size_t core_index, Shared& shared_state, net::Connector& connector, std::uint64_t seed)
+      : index(core_index), shared(shared_state), client(connector, shared_state.clock), rng(seed) {}
+
+  std::size_t index;
+  Shared& shared;
+  net::HttpClient client;
+  base::Rng rng;
+  feature::Description description;
+  route::Scratch scratch;
+  core::Estimates estimates;
+};
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,189 @@
+#include "thalamus/gateway/decision.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "thalamus/base/json_writer.h"
+#include "thalamus/base/text.h"
+#include "thalamus/route/explain.h"
+#include "thalamus/wire/contract.h"
+
+namespace thalamus::gateway {
+namespace {
+
+std::string_view bearer(const net::Headers& headers) {
+  if (const auto authorization = headers.get("authorization")) {
+    constexpr std::string_view kBearer = "bearer ";
+    if (authorization->size() > kBearer.size() &&
+        base::lower_ascii(authorization->substr(0, kBearer.size())) == kBearer)
+      return base::trim(authorization->substr(kBearer.size()));
+  }
+  return headers.get("x-api-key").value_or("");
+}
+
+/// The virtual key of the request; null where none are configured (any bearer is accepted then).
+Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
+  if (config.keys.empty()) return nullptr;
+  const std::string_view secret = bearer(headers);
+  if (secret.empty())
+    return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
+  const VirtualKey* key = config.find_key(secret);
+  if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
+  return key;
+}
+
+bool key_allows(const Config& config, const VirtualKey& key, const RouteRuntime& route) {
+  if (key.routes.empty()) return true;
+  for (const std::size_t allowed : key.routes)
+    if (config.routes[allowed].name == route.name) return true;
+  return false;
+}
+
+Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const net::Headers& headers,
+                      const core::Request& request, core::Contract& contract) {
+  contract.add(route.contract);
+  if (key != nullptr) contract.add(key->contract);
+  core::ContractPatch from_headers;
+  Status applied;
+  headers.for_each([&](std::string_view name, std::string_view value) {
+    if (applied && name.size() > 11 && base::lower_ascii(name.substr(0, 11)) == "x-thalamus-")
+      applied = wire::apply_contract_header(from_headers, name, value);
+  });
+  CHECK_OK(applied);
+  contract.add(from_headers);
+  contract.add(request.contract);
+  return {};
+}
+
+route::RequestNeeds needs_of(const core::Request& request, const feature::Description& description) {
+  route::RequestNeeds needs;
+  needs.input_tokens = description.input_tokens;
+  needs.max_output = request.max_output_tokens.value_or(0);
+  needs.images = description.has_images;
+  needs.tools = !request.tools.empty();
+  needs.json_schema = request.response_format == core::ResponseFormat::kJsonSchema;
+  return needs;
+}
+
+/// The first permitted tool that is certain of the request.
+void ask_tools(const RouteRuntime& route, const core::Request& request, std::int64_t unix_s, Decision& decision,
+               route::RequestNeeds& needs) {
+  const tool::Context context{.unix_s = unix_s};
+  for (std::size_t k = 0; k < route.tools.size(); ++k) {
+    const std::size_t target = route.model_count + k;
+    if (!route::permitted(decision.contract, route.targets[target])) continue;
+    if (auto solution = route.tools[k]->solve(request, context)) {
+      decision.solution = std::move(*solution);
+      needs.claimed_by = static_cast<std::int32_t>(target);
+      return;
+    }
+  }
+}
+
+void choose(CoreState& core, const core::Request& request, Decision& decision, Nanoseconds now) {
+  const RouteRuntime& route = *decision.route;
+  feature::describe(request, core.description);
+  decision.prompt_hash = core.description.text_hash;
+  route::RequestNeeds needs = needs_of(request, core.description);
+  ask_tools(route, request, core.shared.clock.unix_ns() / 1'000'000'000, decision, needs);
+  std::array<core::TargetState, core::kTargetsMax> states{};
+  for (std::size_t i = 0; i < route.model_count; ++i) states[i] = route.policy->state(route.policy_index[i], now);
+  const std::span<const core::TargetState> known(states.data(), route.targets.size());
+  core.estimates.reset(route.targets.size());
+  if (route.snapshot && needs.claimed_by < 0) {
+    route.snapshot->estimate(core.description, route.target_map, route.targets, core.scratch, core.estimates);
+    route::decide(core.estimates, decision.contract, route.targets, known, needs, core.rng, decision.plan, route.decide);
+    const auto features = route.snapshot->features(core.scratch);
+    decision.features.assign(features.begin(), features.end());
+  } else {
+    core.estimates.input_tokens = core.description.input_tokens;
+    route::plan_in_order(decision.contract, route.targets, known, needs, decision.plan);
+    decision.features.assign(core.description.signals.begin(), core.description.signals.end());
+  }
+  decision.estimates.assign(core.estimates.rows().begin(), core.estimates.rows().end());
+}
+
+}  // namespace
+
+Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http, core::Request& request,
+               Decision& decision) {
+  const Nanoseconds begun = core.shared.clock.now();
+  decision.id = fmt::format("{:016x}{:016x}", core.rng.next(), core.rng.next());
+  const Config& config = runtime.config();
+  TRY(const VirtualKey* key, check_key(config, http.headers));
+  wire::DecodeLimits limits;
+  limits.body_bytes_max = config.limits.body_bytes_max;
+  limits.depth_max = config.limits.depth_max;
+  TRY(request, wire::find_format("openai")->decode(http.body, limits));
+  const RouteRuntime* route = runtime.find_route(request.model);
+  if (route == nullptr || (key != nullptr && !key_allows(config, *key, *route)))
+    return fail_at("body.model", ErrorKind::kNotFound,
+                   "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
+                   request.model, key == nullptr ? runtime.suggest(request.model) : std::string());
+  decision.route = route;
+  CHECK_OK(merge_contract(*route, key, http.headers, request, decision.contract));
+  choose(core, request, decision, begun);
+  decision.duration = core.shared.clock.now() - begun;
+  return {};
+}
+
+std::string Decision::reason_text(const core::Estimates& rows) const {
+  return route::explain(plan, rows, contract, route->targets);
+}
+
+std::string Decision::to_json(const core::Estimates& rows) const {
+  base::JsonWriter out;
+  out.begin_object().field("decision_id", id).key("targets").begin_array();
+  const auto write = [&](std::size_t target, bool planned) {
+    const core::Estimate& row = rows[target];
+    out.begin_object().field("name", route->targets[target].name);
+    out.field("propensity", static_cast<double>(plan.propensity[target])).field("planned", planned);
+    out.key("estimate").begin_object().field("quality", row.quality).field("quality_sd", row.quality_sd);
+    out.field("cost_usd", row.cost_usd).field("cost_usd_sd", row.cost_usd_sd).field("seconds", row.seconds);
+    out.field("seconds_sd", row.seconds_sd).field("output_tokens", row.output_tokens).end_object();
+    if (!planned) out.field("excluded", route::words(plan.excluded[target]));
+    out.end_object();
+  };
+  std::array<bool, core::kTargetsMax> planned{};
+  for (const std::uint16_t target : plan.targets()) {
+    planned[target] = true;
+    write(target, true);
+  }
+  for (std::size_t target = 0; target < route->targets.size(); ++target)
+    if (!planned[target]) write(target, false);
+  out.end_array().field("route", route->name).field("rule", route::word(plan.reason));
+  out.field("reason", reason_text(rows)).field("input_tokens", rows.input_tokens).end_object();
+  return out.take();
+}
+
+core::Turn Decision::to_turn(std::uint64_t generation) const {
+  core::Turn turn;
+  turn.decision_id = id;
+  turn.configuration_generation = generation;
+  turn.snapshot_hash = route->snapshot ? route->snapshot->content_hash() : 0;
+  turn.route = route->name;
+  for (const core::Target& target : route->targets) turn.targets.push_back(target.name);
+  turn.feature_schema = route->snapshot ? route->snapshot->header().feature_schema : feature::signal_schema_hash();
+  turn.features = features;
+  turn.estimates = estimates;
+  turn.plan.assign(plan.targets().begin(), plan.targets().end());
+  turn.propensity.assign(plan.propensity.begin(), plan.propensity.begin() + static_cast<std::ptrdiff_t>(route->targets.size()));
+  turn.binding = plan.binding;
+  turn.reason = plan.reason;
+  return turn;
+}
+
+Error Decision::infeasible_error() const {
+  if (route->model_count == 0)
+    return {ErrorKind::kInfeasible,
+            fmt::format("'{}' is an exact tool and is not certain of this request; ask a route that has a model", route->name),
+            "body.model"};
+  return {ErrorKind::kInfeasible,
+          fmt::format("no target of route '{}' satisfies the contract; limits that excluded targets: {}. Loosen them or set "
+                      "on_infeasible to nearest",
+                      route->name, route::words(plan.binding)),
+          {}};
+}
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,40 @@
+/// The decision for one request: from bytes to plan, without waiting for anything.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalamus/gateway/core_state.h"
+#include "thalamus/gateway/runtime.h"
+#include "thalamus/net/http.h"
+
+namespace thalamus::gateway {
+
+struct Decision {
+  std::string id;
+  const RouteRuntime* route = nullptr;
+  core::Contract contract;
+  core::Plan plan;
+  std::optional<tool::Solution> solution;  ///< of the tool that claimed
+  Nanoseconds duration{};
+  std::uint64_t prompt_hash = 0;
+  std::vector<core::Estimate> estimates;   ///< of the route's targets; tools' rows are zero
+  std::vector<float> features;
+
+  /// Why, in one or two sentences.
+  [[nodiscard]] std::string reason_text(const core::Estimates& estimates) const;
+  /// The answer of POST /v1/decision.
+  [[nodiscard]] std::string to_json(const core::Estimates& estimates) const;
+  /// The record's part that is known before any call.
+  [[nodiscard]] core::Turn to_turn(std::uint64_t generation) const;
+  /// What to say where the plan is empty: which limits left nothing.
+  [[nodiscard]] Error infeasible_error() const;
+};
+
+/// Decodes the body, checks the key, finds the route, merges the contract, asks the tools, estimates and decides.
+/// `request` and `decision` are filled as far as it got.
+[[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http,
+                             core::Request& request, Decision& decision);
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,194 @@
+#include "thalamus/gateway/endpoints.h"
+
+#include <fmt/format.h>
+
+#include "thalamus/base/json_writer.h"
+#include "thalamus/gateway/turn.h"
+
+namespace thalamus::gateway {
+namespace {
+
+net::Headers json_headers() {
+  net::Headers headers;
+  headers.add("content-type", "application/json");
+  return headers;
+}
+
+net::Awaitable<void> send_text(net::Responder& responder, int status, net::Headers headers, std::string body) {
+  Status sent = co_await responder.send(status, headers, body);
+  static_cast<void>(sent);
+}
+
+net::Awaitable<void> send_failure(net::Responder& responder, Error error) {
+  const std::string body = wire::find_format("openai")->encode_error(error);
+  Status sent = co_await responder.send(base::http_status(error.kind), json_headers(), body);
+  static_cast<void>(sent);
+}
+
+net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, std::string allowed) {
+  net::Headers headers = json_headers();
+  headers.add("allow", allowed);
+  const std::string message = fmt::format("{} takes {} only", path, allowed);
+  std::string body = http_error_body(405, message);
+  co_await send_text(responder, 405, std::move(headers), std::move(body));
+}
+
+void write_model(base::JsonWriter& out, const RouteRuntime& route) {
+  out.begin_object().field("id", route.name).field("object", "model").field("created", std::int64_t{0});
+  out.field("owned_by", route.listed ? "thalamus" : "thalamus-target").end_object();
+}
+
+std::string models_body(const Runtime& runtime) {
+  base::JsonWriter out;
+  out.begin_object().field("object", "list").key("data").begin_array();
+  for (const auto& route : runtime.routes()) write_model(out, *route);
+  out.end_array().end_object();
+  return out.take();
+}
+
+net::Awaitable<void> get_models(const Runtime& runtime, const net::HttpRequest& request, net::Responder& responder) {
+  constexpr std::string_view kOne = "/v1/models/";
+  if (!request.path.starts_with(kOne)) {
+    co_await send_text(responder, 200, json_headers(), models_body(runtime));
+    co_return;
+  }
+  const std::string name = request.path.substr(kOne.size());
+  const RouteRuntime* route = runtime.find_route(name);
+  if (route == nullptr) {
+    Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)), "body.model"};
+    co_await send_failure(responder, std::move(error));
+    co_return;
+  }
+  base::JsonWriter out;
+  write_model(out, *route);
+  co_await send_text(responder, 200, json_headers(), out.take());
+}
+
+std::string_view word(ChildState state) {
+  switch (state) {
+    case ChildState::kStarting: return "starting";
+    case ChildState::kHealthy: return "healthy";
+    case ChildState::kFailed: return "failed";
+    case ChildState::kStopped: return "stopped";
+  }
+  return "unknown";
+}
+
+void write_children(base::JsonWriter& out, const Facts& facts) {
+  out.key("children").begin_array();
+  for (const ChildStatus& child : facts.children()) {
+    out.begin_object().field("name", child.name).field("state", word(child.state));
+    out.field("process", child.process_id).field("restarts", child.restarts);
+    if (!child.last_error.empty()) out.field("error", child.last_error);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+// Ready: not stopping, and every route has a target that is up.
+std::string readiness(const Facts& facts, int& status) {
+  const auto runtime = facts.runtime();
+  base::JsonWriter out;
+  bool ready = !facts.stopping();
+  out.begin_object().field("stopping", facts.stopping()).key("routes").begin_object();
+  for (const auto& route : runtime->routes()) {
+    if (!route->listed) continue;
+    std::size_t up = route->tools.size();
+    for (std::size_t i = 0; i < route->model_count; ++i)
+      up += route->policy->state(route->policy_index[i], Nanoseconds{}).healthy ? 1 : 0;
+    const bool models_up = route->model_count == 0 || up > route->tools.size();
+    ready = ready && models_up;
+    out.key(route->name).begin_object().field("targets", static_cast<std::uint64_t>(route->targets.size()));
+    out.field("up", static_cast<std::uint64_t>(up)).end_object();
+  }
+  out.end_object();
+  write_children(out, facts);
+  out.field("ready", ready).end_object();
+  status = ready ? 200 : 503;
+  return out.take();
+}
+
+net::Awaitable<void> get_ready(const Facts& facts, net::Responder& responder) {
+  int status = 200;
+  std::string body = readiness(facts, status);
+  co_await send_text(responder, status, json_headers(), std::move(body));
+}
+
+net::Awaitable<void> not_found(net::Responder& responder, std::string method, std::string path) {
+  const std::string message = fmt::format(
+      "no such path: {} {}; this listener has POST /v1/chat/completions, POST /v1/decision, GET /v1/models, "
+      "GET /healthz, GET /readyz",
+      method, path);
+  co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
+}
+
+net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+  const std::string& path = request.path;
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  const bool post = request.method == "POST";
+  if (path == "/v1/chat/completions" || path == "/v1/decision") {
+    if (!post) {
+      co_await wrong_method(responder, path, "POST");
+    } else if (path == "/v1/decision") {
+      co_await run_decision(core, facts.runtime(), request, responder);
+    } else {
+      co_await run_chat(core, facts.runtime(), request, responder);
+    }
+  } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
+    if (!get) {
+      co_await wrong_method(responder, path, "GET");
+    } else {
+      const auto runtime = facts.runtime();
+      co_await get_models(*runtime, request, responder);
+    }
+  } else if (path == "/healthz") {
+    co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
+  } else if (path == "/readyz") {
+    co_await get_ready(facts, responder);
+  } else {
+    co_await not_found(responder, request.method, path);
+  }
+}
+
+net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    co_await wrong_method(responder, request.path, "GET");
+  } else if (request.path == "/metrics") {
+    net::Headers headers;
+    headers.add("content-type", "text/plain; version=0.0.4; charset=utf-8");
+    co_await send_text(responder, 200, std::move(headers), shared.telemetry.exposition());
+  } else if (request.path == "/healthz") {
+    co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
+  } else if (request.path == "/admin/status") {
+    int status = 200;
+    std::string body = readiness(facts, status);
+    co_await send_text(responder, 200, json_headers(), std::move(body));
+  } else {
+    const std::string message = fmt::format("no such path: {}; this listener has /metrics, /healthz, /admin/status", request.path);
+    co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
+  }
+}
+
+}  // namespace
+
+net::Handler main_handler(CoreState& core, const Facts& facts) {
+  return [&core, &facts](net::HttpRequest& request, net::Responder& responder) {
+    return serve_main(core, facts, request, responder);
+  };
+}
+
+net::Handler admin_handler(Shared& shared, const Facts& facts) {
+  return [&shared, &facts](net::HttpRequest& request, net::Responder& responder) {
+    return serve_admin(shared, facts, request, responder);
+  };
+}
+
+std::string http_error_body(int status, std::string_view message) {
+  base::JsonWriter out;
+  out.begin_object().key("error").begin_object().field("message", message);
+  out.field("type", status >= 500 ? "server_error" : "invalid_request_error");
+  out.key("param").null().key("code").null().end_object().end_object();
+  return out.take();
+}
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,32 @@
+/// The HTTP paths of the main and the admin listener.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalamus/gateway/core_state.h"
+#include "thalamus/gateway/runtime.h"
+#include "thalamus/net/http_server.h"
+
+namespace thalamus::gateway {
+
+/// What the endpoints ask of the gateway.
+class Facts {
+ public:
+  virtual ~Facts() = default;
+  [[nodiscard]] virtual std::shared_ptr<const Runtime> runtime() const = 0;
+  [[nodiscard]] virtual std::vector<ChildStatus> children() const = 0;
+  [[nodiscard]] virtual bool stopping() const noexcept = 0;
+};
+
+/// POST /v1/chat/completions, POST /v1/decision, GET /v1/models[/id], GET /healthz, GET /readyz.
+[[nodiscard]] net::Handler main_handler(CoreState& core, const Facts& facts);
+/// GET /metrics, GET /healthz, GET /admin/status.
+[[nodiscard]] net::Handler admin_handler(Shared& shared, const Facts& facts);
+/// The body of the HTTP layer's own errors, in OpenAI's shape.
+[[nodiscard]] std::string http_error_body(int status, std::string_view message);
+
+}  // namespace thalamus::gateway

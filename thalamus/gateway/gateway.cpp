@@ -1,0 +1,245 @@
+#include "thalamus/gateway/gateway.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "thalamus/base/file.h"
+#include "thalamus/base/log.h"
+#include "thalamus/net/connector.h"
+
+namespace thalamus::gateway {
+namespace {
+
+namespace asio = boost::asio;
+
+net::ServerLimits server_limits(const GatewayLimits& limits) {
+  net::ServerLimits out;
+  out.head_bytes_max = limits.head_bytes_max;
+  out.headers_max = limits.headers_max;
+  out.body_bytes_max = limits.body_bytes_max;
+  out.connections_max = limits.connections_max;
+  out.head_timeout = limits.head_timeout;
+  out.idle_timeout = limits.idle_timeout;
+  out.body_timeout = limits.body_timeout;
+  out.write_timeout = limits.write_timeout;
+  return out;
+}
+
+std::uint64_t system_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+/// One listener on one core: its acceptor, its gate and the coroutine that accepts.
+struct Port {
+  std::optional<asio::ip::tcp::acceptor> acceptor;
+  net::Handler handler;
+  net::Gate gate;
+};
+
+/// One io_context and its thread.
+struct Core {
+  Core(std::size_t index, Shared& shared, std::uint64_t seed)
+      : connector(context), state(index, shared, connector, seed), guard(asio::make_work_guard(context)) {}
+  asio::io_context context{1};
+  net::TcpConnector connector;
+  CoreState state;
+  Port main;
+  Port admin;
+  asio::executor_work_guard<asio::io_context::executor_type> guard;
+  std::thread thread;
+};
+
+}  // namespace
+
+class Gateway::Impl final : public Facts {
+ public:
+  Impl() : telemetry_(metrics_), shared_{clock_, telemetry_, nullptr} {}
+  ~Impl() override { stop(); }
+
+  Status start(Config config, const StartOptions& options) {
+    folder_ = options.state_folder;
+    if (folder_.empty()) {
+      TRY(folder_, base::state_folder());
+    }
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    if (error) return fail_at(folder_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
+    TRY(auto listener, net::Listener::bind(config.listen.host, config.listen.port));
+    TRY(auto admin, net::Listener::bind(config.admin.host, config.admin.port));
+    CHECK_OK(open_records(config.trace));
+    std::filesystem::path sockets = folder_ / fmt::format("run-{}", listener.port());
+    std::filesystem::create_directories(sockets, error);
+    if (error) return fail_at(sockets.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
+    TRY(runtime_, Runtime::make(std::move(config), 1, sockets));
+    for (const auto& warning : runtime_->warnings()) base::log_warning("{}", warning);
+    limits_ = server_limits(runtime_->config().limits);
+    CHECK_OK(start_cores(listener, admin, options.seed == 0 ? system_seed() : options.seed));
+    host_ = listener.address();
+    admin_host_ = admin.address();
+    port_ = listener.port();
+    admin_port_ = admin.port();
+    start_supervisor();
+    return {};
+  }
+
+  void stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    stopping_ = true;
+    for (auto& core : cores_) close_ports(*core);
+    wait_for_turns();
+    for (auto& core : cores_) {
+      core->guard.reset();
+      core->context.stop();
+    }
+    for (auto& core : cores_)
+      if (core->thread.joinable()) core->thread.join();
+    if (supervisor_) supervisor_->stop();
+    if (records_) records_->flush();
+    cores_.clear();
+    records_.reset();
+  }
+
+  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
+  [[nodiscard]] std::vector<ChildStatus> children() const override {
+    return supervisor_ ? supervisor_->status() : std::vector<ChildStatus>{};
+  }
+  [[nodiscard]] bool stopping() const noexcept override { return stopping_; }
+  [[nodiscard]] bool wait_ready(Nanoseconds timeout) const { return !supervisor_ || supervisor_->wait_ready(timeout); }
+
+  [[nodiscard]] static std::string url(const std::string& host, std::uint16_t port) {
+    const bool any = host == "0.0.0.0" || host == "::" || host.empty();
+    const std::string shown = any ? "127.0.0.1" : host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    return fmt::format("http://{}:{}", shown, port);
+  }
+
+  std::string host_, admin_host_;
+  std::uint16_t port_ = 0;
+  std::uint16_t admin_port_ = 0;
+
+ private:
+  Status open_records(const TraceOptions& trace) {
+    if (!trace.enabled) return {};
+    trace::RecordLogOptions options;
+    options.folder = trace.folder.empty() ? folder_ / "trace" : trace.folder;
+    options.segment_bytes_max = trace.segment_bytes_max;
+    options.segments_max = trace.segments_max;
+    TRY(records_, trace::RecordLog::open(options));
+    if (!records_->repaired().empty()) base::log_warning("trace repaired: {}", records_->repaired());
+    shared_.records = records_.get();
+    return {};
+  }
+
+  Status start_cores(const net::Listener& listener, const net::Listener& admin, std::uint64_t seed) {
+    const Config& config = runtime_->config();
+    std::size_t count = config.threads;
+    if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < count; ++i) {
+      auto core = std::make_unique<Core>(i, shared_, base::mix64(seed + i));
+      TRY(core->main.acceptor, listener.acceptor(core->context));
+      core->main.handler = main_handler(core->state, *this);
+      if (i == 0) {
+        TRY(core->admin.acceptor, admin.acceptor(core->context));
+        core->admin.handler = admin_handler(shared_, *this);
+      }
+      cores_.push_back(std::move(core));
+    }
+    for (auto& core : cores_) {
+      open_port(*core, core->main);
+      open_port(*core, core->admin);
+      core->thread = std::thread([raw = core.get()] { raw->context.run(); });
+    }
+    return {};
+  }
+
+  void open_port(Core& core, Port& port) {
+    if (!port.acceptor) return;
+    asio::co_spawn(core.context,
+                   net::accept_loop(*port.acceptor, limits_, port.handler, error_body_, clock_, port.gate),
+                   asio::detached);
+  }
+
+  void close_ports(Core& core) {
+    asio::post(core.context, [&core] {
+      for (Port* port : {&core.main, &core.admin}) {
+        boost::system::error_code ignored;
+        if (port->acceptor) port->acceptor->close(ignored);
+        port->gate.close();
+      }
+    });
+  }
+
+  // Turns are counted on their own cores, so each core is asked for its count.
+  void wait_for_turns() {
+    if (cores_.empty() || !runtime_) return;
+    const Nanoseconds until = clock_.now() + runtime_->config().limits.shutdown_timeout;
+    while (clock_.now() < until) {
+      std::atomic<std::size_t> inside{0};
+      std::atomic<std::size_t> answered{0};
+      for (auto& core : cores_) {
+        asio::post(core->context, [&inside, &answered, raw = core.get()] {
+          inside += raw->main.gate.inside();
+          ++answered;
+        });
+      }
+      while (answered < cores_.size()) std::this_thread::yield();
+      if (inside == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    base::log_warning("stopping with requests still in flight after the shutdown timeout");
+  }
+
+  void start_supervisor() {
+    if (runtime_->children().empty()) return;
+    std::vector<ChildSpec> specs = runtime_->children();
+    for (const auto& spec : specs) runtime_->set_provider_healthy(spec.name, false);
+    supervisor_ = std::make_unique<Supervisor>(std::move(specs), clock_, [this](const std::string& name, bool healthy) {
+      runtime_->set_provider_healthy(name, healthy);
+      telemetry_.target_up(name, healthy);
+    });
+  }
+
+  base::SystemClock clock_;
+  base::Metrics metrics_;
+  Telemetry telemetry_;
+  Shared shared_;
+  std::filesystem::path folder_;
+  std::shared_ptr<const Runtime> runtime_;
+  std::unique_ptr<trace::RecordLog> records_;
+  net::ServerLimits limits_;
+  net::ErrorBody error_body_ = http_error_body;
+  std::vector<std::unique_ptr<Core>> cores_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::atomic<bool> stopping_{false};
+  bool stopped_ = false;
+};
+
+Gateway::Gateway(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Gateway::~Gateway() = default;
+
+Result<std::unique_ptr<Gateway>> Gateway::start(Config config, const StartOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  CHECK_OK(impl->start(std::move(config), options));
+  return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
+}
+
+std::uint16_t Gateway::port() const noexcept { return impl_->port_; }
+std::uint16_t Gateway::admin_port() const noexcept { return impl_->admin_port_; }
+std::string Gateway::base_url() const { return Impl::url(impl_->host_, impl_->port_); }
+std::string Gateway::admin_url() const { return Impl::url(impl_->admin_host_, impl_->admin_port_); }
+std::shared_ptr<const Runtime> Gateway::runtime() const { return impl_->runtime(); }
+bool Gateway::wait_ready(Nanoseconds timeout) const { return impl_->wait_ready(timeout); }
+std::vector<ChildStatus> Gateway::children() const { return impl_->children(); }
+void Gateway::stop() { impl_->stop(); }
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,226 @@
+#include "thalamus/gateway/runtime.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "thalamus/base/text.h"
+
+namespace thalamus::gateway {
+namespace {
+
+/// Flags of the processor that `thalamus-host` was built for; checked before it is started.
+std::string missing_processor_flags() {
+  std::string missing;
+  const auto need = [&](bool present, const char* name) {
+    if (!present) missing += missing.empty() ? name : std::string(", ") + name;
+  };
+  need(__builtin_cpu_supports("avx2") != 0, "avx2");
+  need(__builtin_cpu_supports("fma") != 0, "fma");
+  need(__builtin_cpu_supports("bmi2") != 0, "bmi2");
+  return missing;
+}
+
+std::string why_unavailable(const ManagedModel& model, const std::filesystem::path& host) {
+  const std::string flags = missing_processor_flags();
+  if (!flags.empty())
+    return fmt::format("this processor lacks what thalamus-host was built for ({}); use `base_url` with a server built for it",
+                       flags);
+  std::error_code error;
+  if (!std::filesystem::exists(host, error))
+    return fmt::format("thalamus-host is not beside this program ({}); build it with `make release`", host.string());
+  const Status file = check_model_file(model, VerifyDigest::kYes);
+  return file ? std::string() : file.error().text();
+}
+
+std::filesystem::path executable_folder() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path() : self.parent_path();
+}
+
+void add_common_headers(const Provider& provider, net::Headers& headers) {
+  headers.add("content-type", "application/json");
+  headers.add("accept", "application/json, text/event-stream");
+  if (!provider.key.empty()) headers.add("authorization", "Bearer " + provider.key.reveal());
+  for (const auto& [name, value] : provider.headers) headers.set(name, value.reveal());
+}
+
+}  // namespace
+
+std::filesystem::path host_executable() {
+  if (const char* given = std::getenv("THALAMUS_HOST_EXECUTABLE"); given != nullptr && given[0] != '\0') return given;
+  return executable_folder() / "thalamus-host";
+}
+
+Result<std::shared_ptr<const Runtime>> Runtime::make(Config config, std::uint64_t generation,
+                                                     const std::filesystem::path& socket_folder) {
+  std::shared_ptr<Runtime> runtime(new Runtime());
+  runtime->config_ = std::move(config);
+  runtime->generation_ = generation;
+  CHECK_OK(runtime->add_upstreams(socket_folder));
+  for (const Route& route : runtime->config_.routes) CHECK_OK(runtime->add_route(route));
+  runtime->add_single_targets();
+  return std::shared_ptr<const Runtime>(std::move(runtime));
+}
+
+Result<std::string> Runtime::child_for(const Provider& provider, const std::filesystem::path& socket_folder) {
+  ChildSpec spec;
+  spec.name = provider.name;
+  spec.log_file = socket_folder / (provider.name + ".log");
+  spec.start_timeout = provider.start_timeout;
+  if (provider.spawn) {
+    TRY(spec.endpoint, net::parse_base_url(provider.base_url));
+    spec.endpoint.base_path.clear();
+    spec.command = provider.spawn->command;
+    spec.health_path = provider.spawn->health_path;
+    children_.push_back(std::move(spec));
+    return provider.base_url;
+  }
+  const ManagedModel& model = *provider.model_file;
+  const std::filesystem::path socket = socket_folder / (provider.name + ".sock");
+  const std::string url = "unix:" + socket.string() + ":/v1";
+  TRY(spec.endpoint, net::parse_base_url(url));
+  spec.endpoint.base_path.clear();
+  const std::filesystem::path host = host_executable();
+  spec.command = {host.string(), "--model", model.file.string(), "--unix", socket.string(), "--context",
+                  fmt::format("{}", model.context_tokens), "--slots", fmt::format("{}", model.slots)};
+  if (model.threads > 0) {
+    spec.command.emplace_back("--threads");
+    spec.command.push_back(fmt::format("{}", model.threads));
+  }
+  spec.nice = model.priority;
+  spec.unavailable = why_unavailable(model, host);
+  children_.push_back(std::move(spec));
+  return url;
+}
+
+Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
+  std::vector<std::string> urls;
+  for (const Provider& provider : config_.providers) {
+    if (provider.model_file || provider.spawn) {
+      TRY(auto url, child_for(provider, socket_folder));
+      urls.push_back(std::move(url));
+    } else {
+      urls.push_back(provider.base_url);
+    }
+  }
+  for (const ModelEntry& model : config_.models) {
+    if (!model.provider) {
+      upstreams_.push_back(nullptr);
+      continue;
+    }
+    const Provider& provider = config_.providers[*model.provider];
+    auto upstream = std::make_unique<UpstreamTarget>();
+    upstream->name = model.target.name;
+    upstream->model_id = model.id;
+    TRY(upstream->endpoint, net::parse_base_url(urls[*model.provider]));
+    upstream->endpoint.ca_file = provider.ca_file.string();
+    upstream->path = "/chat/completions";
+    add_common_headers(provider, upstream->headers);
+    upstream->format = wire::find_format(provider.format);
+    if (upstream->format == nullptr)
+      return fail(ErrorKind::kInvalidInput, "provider '{}': unknown format '{}'", provider.name, provider.format);
+    upstreams_.push_back(std::move(upstream));
+  }
+  return {};
+}
+
+void Runtime::append_target(RouteRuntime& route, std::size_t model) const {
+  const ModelEntry& entry = config_.models[model];
+  route.targets.push_back(entry.target);
+  route.policy_index.push_back(static_cast<std::uint16_t>(model));
+  route.limits.push_back(&entry.limits);
+  if (entry.provider) {
+    route.upstream.push_back(upstreams_[model].get());
+    ++route.model_count;
+  } else {
+    route.tools.push_back(&tool::find_tool(entry.tool)->instance());
+  }
+}
+
+Result<dispatch::Policy*> Runtime::policy_for(const std::string& name, const base::OptionMap& options) {
+  std::string key = name;
+  for (const auto& [option, value] : options) key += "," + option + "=" + value;
+  for (std::size_t i = 0; i < policies_.size(); ++i)
+    if (policy_keys_[i] == key) return policies_[i].get();
+  const dispatch::PolicyRecord* record = dispatch::find_policy(name);
+  if (record == nullptr) return fail(ErrorKind::kInvalidInput, "unknown policy '{}'", name);
+  std::vector<dispatch::TargetLimits> limits;
+  for (const ModelEntry& model : config_.models) limits.push_back(model.limits);
+  TRY(auto policy, record->make(limits, options));
+  policies_.push_back(std::move(policy));
+  policy_keys_.push_back(std::move(key));
+  return policies_.back().get();
+}
+
+Status Runtime::add_route(const Route& route) {
+  auto ready = std::make_unique<RouteRuntime>();
+  ready->name = route.name;
+  for (const std::size_t model : route.targets)
+    if (config_.models[model].provider) append_target(*ready, model);
+  for (const std::size_t model : route.targets)
+    if (!config_.models[model].provider) append_target(*ready, model);
+  ready->contract = route.contract;
+  ready->decide.explore_rate = route.explore_rate;
+  ready->strategy = compose::find_strategy(route.strategy);
+  if (ready->strategy == nullptr)
+    return fail(ErrorKind::kInvalidInput, "route '{}': unknown strategy '{}'", route.name, route.strategy);
+  ready->strategy_options = route.strategy_options;
+  TRY(ready->policy, policy_for(route.policy, route.policy_options));
+  if (!route.snapshot.empty()) {
+    auto snapshot = route::Snapshot::load_file(route.snapshot);
+    if (!snapshot) {
+      Error error = std::move(snapshot).error();
+      error.message = fmt::format("route '{}': {} (learn one with `thalamus train`, or remove `router:` to try the "
+                                  "targets in their order)",
+                                  route.name, error.message);
+      return std::unexpected(std::move(error));
+    }
+    ready->snapshot = std::move(*snapshot);
+    ready->target_map = ready->snapshot->map_targets(ready->targets);
+    for (const auto& name : ready->target_map.unseen)
+      warnings_.push_back(fmt::format("route '{}': the snapshot has not seen target '{}'; it gets the prior with a wide deviation",
+                                      route.name, name));
+  }
+  routes_.push_back(std::move(ready));
+  return {};
+}
+
+// A target can be asked for by its own name, as a route of one.
+void Runtime::add_single_targets() {
+  for (std::size_t i = 0; i < config_.models.size(); ++i) {
+    const std::string& name = config_.models[i].target.name;
+    if (find_route(name) != nullptr) continue;
+    auto ready = std::make_unique<RouteRuntime>();
+    ready->name = name;
+    append_target(*ready, i);
+    ready->strategy = compose::find_strategy("in_order");
+    ready->listed = false;
+    if (auto policy = policy_for("in_flight", {})) ready->policy = *policy;
+    routes_.push_back(std::move(ready));
+  }
+}
+
+const RouteRuntime* Runtime::find_route(std::string_view name) const noexcept {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) { return route->name == name; });
+  return found == routes_.end() ? nullptr : found->get();
+}
+
+std::string Runtime::suggest(std::string_view name) const {
+  std::vector<std::string> names;
+  for (const auto& route : routes_) names.push_back(route->name);
+  return base::did_you_mean(name, names);
+}
+
+void Runtime::set_provider_healthy(const std::string& provider, bool healthy) const {
+  for (std::size_t i = 0; i < config_.models.size(); ++i) {
+    const auto& index = config_.models[i].provider;
+    if (!index || config_.providers[*index].name != provider) continue;
+    for (const auto& policy : policies_) policy->set_healthy(static_cast<std::uint16_t>(i), healthy);
+  }
+}
+
+}  // namespace thalamus::gateway

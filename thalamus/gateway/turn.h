@@ -1,0 +1,21 @@
+/// The life of one request: decode, describe, ask the tools, estimate, decide, call, answer, record.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "thalamus/gateway/core_state.h"
+#include "thalamus/gateway/runtime.h"
+#include "thalamus/net/http_server.h"
+
+namespace thalamus::gateway {
+
+/// POST /v1/chat/completions: answers through `responder` whatever happens, and leaves one decision record.
+[[nodiscard]] net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> runtime,
+                                            net::HttpRequest& http, net::Responder& responder);
+
+/// POST /v1/decision: the same up to the plan; calls nothing and records nothing.
+[[nodiscard]] net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime> runtime,
+                                                net::HttpRequest& http, net::Responder& responder);
+
+}  // namespace thalamus::gateway

@@ -1,0 +1,42 @@
+/// Streams over operating-system sockets: TCP, Unix and, for clients, verified TLS.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <memory>
+#include <string>
+
+#include "thalamus/net/stream.h"
+
+namespace thalamus::net {
+
+/// A connected socket becomes a stream; TCP_NODELAY is set. Deadlines are instants of the steady clock, as
+/// base::SystemClock tells them.
+[[nodiscard]] std::unique_ptr<Stream> make_tcp_stream(asio::ip::tcp::socket socket);
+[[nodiscard]] std::unique_ptr<Stream> make_unix_stream(asio::local::stream_protocol::socket socket, std::string path);
+
+/// Trusted authorities for outgoing TLS, loaded once and shared by the connections of a core.
+class TlsTrust {
+ public:
+  ~TlsTrust();
+  TlsTrust(const TlsTrust&) = delete;
+  TlsTrust& operator=(const TlsTrust&) = delete;
+  /// The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR are honoured) and those of the PEM file `extra_ca_file`,
+  /// if one is named. kEnvironment names the file that cannot be read.
+  [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> load(const std::string& extra_ca_file);
+
+  struct Impl;
+  [[nodiscard]] Impl& impl() noexcept { return *impl_; }
+
+ private:
+  explicit TlsTrust(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// TLS handshake as a client over a connected socket: TLS 1.2 or newer, SNI, ALPN http/1.1, certificate chain and host
+/// name verified. kUnavailable says what the certificate lacks.
+[[nodiscard]] Awaitable<Result<std::unique_ptr<Stream>>> start_tls(asio::ip::tcp::socket socket,
+                                                                   std::shared_ptr<TlsTrust> trust, std::string host,
+                                                                   Nanoseconds deadline);
+
+}  // namespace thalamus::net

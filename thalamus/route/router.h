@@ -1,0 +1,88 @@
+/// The interface of every request-level routing method, and its registry. A method fills one column per model of the
+/// table it was fitted on: the probability of a good answer, or (direct policies) a preference.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalamus/base/bytes.h"
+#include "thalamus/base/fields.h"
+#include "thalamus/base/result.h"
+#include "thalamus/base/rng.h"
+#include "thalamus/feature/feature.h"
+#include "thalamus/route/training_set.h"
+
+namespace thalamus::route {
+
+/// One request as a router sees it. Borrowed for the call.
+struct FeatureView {
+  const feature::Description* description = nullptr;
+  std::span<const float> dense;
+  feature::SparseView sparse;
+};
+
+/// Working memory of one core. `reserve` before use makes estimating allocation-free; see Snapshot::prepare.
+struct Scratch {
+  std::vector<float> dense;
+  feature::SparseVector sparse;
+  std::vector<double> scores;           ///< one per stored row, for neighbour searches
+  std::vector<std::uint32_t> indices;   ///< rows touched
+  std::vector<float> quality;
+  std::vector<float> quality_sd;
+  std::vector<double> sums;             ///< at least kScratchSums
+};
+inline constexpr std::size_t kScratchSums = 8192;
+
+enum class Output : std::uint8_t { kQuality, kPreference };
+
+/// Immutable once fitted or loaded; all calls are thread-safe with one Scratch per thread.
+class Router {
+ public:
+  virtual ~Router() = default;
+  /// Fills `quality` (a preference where output() says so) and `quality_sd`, one per model of the table, always finite.
+  /// Same input, same bits. Allocates nothing once `scratch` is prepared.
+  virtual void estimate(const FeatureView& request, Scratch& scratch, std::span<float> quality,
+                        std::span<float> quality_sd) const noexcept = 0;
+  virtual void save(base::ByteWriter& out) const = 0;
+  /// Grows the scratch to what estimate needs.
+  virtual void prepare(Scratch& scratch) const { static_cast<void>(scratch); }
+  [[nodiscard]] virtual Output output() const noexcept { return Output::kQuality; }
+};
+
+/// What a method reads of a request and of the training set.
+struct Needs {
+  bool dense = false;   ///< a dense feature; without one the method cannot be fitted
+  bool either = false;  ///< a dense or a sparse feature
+  bool tokens = false;  ///< word tokens
+};
+
+/// Sizes that a loaded router must agree with.
+struct Shape {
+  std::size_t models = 0;
+  std::size_t dense_size = 0;
+  std::size_t sparse_size = 0;
+};
+
+/// One row of methods.def.
+struct MethodRecord {
+  std::string_view name;
+  std::string_view help;
+  std::string_view source;      ///< arXiv id; empty for a baseline of ours
+  double latency_class_us = 0;  ///< of one estimate without the features: 1, 10, 100, 1000
+  Needs needs;
+  std::vector<base::OptionRow> (*options)() = nullptr;
+  Result<std::unique_ptr<Router>> (*fit)(const TrainingSet& data, const base::OptionMap& options,
+                                         base::Rng& rng) = nullptr;
+  Result<std::unique_ptr<Router>> (*load)(base::ByteReader& in, const Shape& shape) = nullptr;
+};
+
+[[nodiscard]] std::span<const MethodRecord> methods();
+[[nodiscard]] const MethodRecord* find_method(std::string_view name);
+/// kNotFound that names the nearest method.
+[[nodiscard]] Result<const MethodRecord*> require_method(std::string_view name);
+
+}  // namespace thalamus::route

@@ -1,0 +1,361 @@
+#include "thalamus/tool/phrase.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "thalamus/base/assert.h"
+#include "thalamus/base/text.h"
+
+namespace thalamus::tool {
+namespace {
+
+constexpr int kStepsMax = 4000;
+constexpr int kOffersMax = 48;
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+
+struct Symbol {
+  std::string_view bytes;
+  std::string_view normal;
+};
+
+/// Signs outside ASCII that have a plain form.
+constexpr Symbol kSymbols[] = {
+    {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"}, {"÷", "/"},  {"∕", "/"},   {"⁄", "/"},   {"−", "-"},    {"–", "-"},
+    {"—", "—"}, {"√", "√"}, {"∛", "∛"}, {"²", "²"}, {"³", "³"},  {"°", "°"},   {"º", "°"},   {"℃", "℃"},    {"℉", "℉"},
+    {"’", "'"}, {"‘", "'"}, {"∪", "∪"}, {"∩", "∩"}, {"→", "→"},  {"≈", "≈"},   {"…", "…"},   {"“", "\""},   {"”", "\""},
+    {"«", "«"}, {"»", "»"}, {"•", "•"}, {"∖", "\\"}, {"½", "½"}, {"¼", "¼"},   {"¾", "¾"},   {"\u00a0", " "},
+};
+
+const Symbol* symbol_at(std::string_view text, std::size_t at) noexcept {
+  for (const Symbol& symbol : kSymbols) {
+    if (text.substr(at, symbol.bytes.size()) == symbol.bytes) return &symbol;
+  }
+  return nullptr;
+}
+
+/// Splits one text. Bytes above 127 that are no known sign belong to words.
+class Tokeniser {
+ public:
+  explicit Tokeniser(std::string_view text) : text_(text) {}
+
+  std::optional<std::vector<Token>> all() {
+    while (true) {
+      bool spaced = at_ == 0;
+      bool new_line = false;
+      skip_space(spaced, new_line);
+      if (at_ >= text_.size()) return std::move(tokens_);
+      if (tokens_.size() >= Phrase::kTokensMax) return std::nullopt;
+      Token token;
+      token.spaced = spaced;
+      token.new_line = new_line;
+      token.begin = static_cast<std::uint32_t>(at_);
+      read(token);
+      token.end = static_cast<std::uint32_t>(at_);
+      tokens_.push_back(std::move(token));
+    }
+  }
+
+ private:
+  void skip_space(bool& spaced, bool& new_line) {
+    while (at_ < text_.size()) {
+      if (text_.substr(at_, 2) == "\u00a0") {
+        at_ += 2;
+      } else if (is_space(text_[at_])) {
+        new_line = new_line || text_[at_] == '\n';
+        ++at_;
+      } else {
+        return;
+      }
+      spaced = true;
+    }
+  }
+
+  void read(Token& token) {
+    const char c = text_[at_];
+    const bool after_digit = !tokens_.empty() && tokens_.back().kind == TokenKind::kNumber && !token.spaced;
+    if (is_digit(c) || (c == '.' && digit_at(at_ + 1) && !after_digit)) return read_number(token);
+    if (read_quoted(token)) return;
+    if (is_word_at(at_)) return read_word(token);
+    token.kind = TokenKind::kSymbol;
+    if (const Symbol* symbol = symbol_at(text_, at_); symbol != nullptr) {
+      token.lower = symbol->normal;
+      at_ += symbol->bytes.size();
+    } else if (text_.substr(at_, 2) == "**") {
+      token.lower = "^";
+      at_ += 2;
+    } else {
+      token.lower = std::string(1, c);
+      ++at_;
+    }
+  }
+
+  [[nodiscard]] bool digit_at(std::size_t at) const noexcept { return at < text_.size() && is_digit(text_[at]); }
+  [[nodiscard]] bool is_word_at(std::size_t at) const noexcept {
+    if (at >= text_.size()) return false;
+    if (is_letter(text_[at]) || text_[at] == '_') return true;
+    return (static_cast<unsigned char>(text_[at]) & 0x80U) != 0 && symbol_at(text_, at) == nullptr;
+  }
+
+  void read_number(Token& token) {
+    const std::size_t begin = at_;
+    token.kind = TokenKind::kNumber;
+    if (text_[at_] == '0' && at_ + 2 < text_.size() && (text_[at_ + 1] | 0x20) == 'x' && is_hex(text_[at_ + 2]) &&
+        at_ + 1 < text_.size()) {
+      token.kind = TokenKind::kWord;
+      at_ += 2;
+      while (at_ < text_.size() && is_hex(text_[at_])) ++at_;
+      token.lower = base::lower_ascii(text_.substr(begin, at_ - begin));
+      return;
+    }
+    while (digit_at(at_)) ++at_;
+    // Thousands: only if every group has three digits and the first group at most three.
+    std::size_t grouped = at_;
+    if (at_ - begin <= 3) {
+      while (grouped < text_.size() && text_[grouped] == ',' && digit_at(grouped + 1) && digit_at(grouped + 2) &&
+             digit_at(grouped + 3) && !digit_at(grouped + 4)) {
+        grouped += 4;
+      }
+    }
+    if (is_grouped_integer(text_.substr(begin, grouped - begin))) at_ = grouped;
+    if (at_ + 1 < text_.size() && text_[at_] == '.' && digit_at(at_ + 1)) {
+      ++at_;
+      while (digit_at(at_)) ++at_;
+    }
+    if (at_ < text_.size() && (text_[at_] | 0x20) == 'e') {
+      std::size_t e = at_ + 1;
+      if (e < text_.size() && (text_[e] == '+' || text_[e] == '-')) ++e;
+      if (digit_at(e)) {
+        at_ = e;
+        while (digit_at(at_)) ++at_;
+      }
+    }
+    token.lower = base::lower_ascii(text_.substr(begin, at_ - begin));
+  }
+
+  static bool is_hex(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+
+  /// Typographic and straight quotation marks; an apostrophe opens only after a space and closes before a non-letter.
+  bool read_quoted(Token& token) {
+    const std::string_view rest = text_.substr(at_);
+    std::string_view open;
+    std::string_view close;
+    constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
+        {"\"", "\""}, {"“", "”"}, {"«", "»"}, {"`", "`"}, {"‘", "’"}, {"'", "'"}};
+    for (const auto& [left, right] : kPairs) {
+      if (rest.starts_with(left)) {
+        open = left;
+        close = right;
+        break;
+      }
+    }
+    if (open.empty()) return false;
+    const bool single = open == "'" || open == "‘";
+    if (single && at_ > 0 && (is_letter(text_[at_ - 1]) || is_digit(text_[at_ - 1]))) return false;
+    const std::size_t begin = at_ + open.size();
+    for (std::size_t end = text_.find(close, begin); end != std::string_view::npos; end = text_.find(close, end + 1)) {
+      const std::size_t after = end + close.size();
+      const bool one_character = end == begin + 1;
+      if (single && !one_character && after < text_.size() && (is_letter(text_[after]) || is_digit(text_[after]))) {
+        continue;
+      }
+      if (end == begin || text_.substr(begin, end - begin).find("\n\n") != std::string_view::npos) return false;
+      token.kind = TokenKind::kQuoted;
+      token.lower = std::string(text_.substr(begin, end - begin));
+      at_ = after;
+      return true;
+    }
+    return false;
+  }
+
+  void read_word(Token& token) {
+    token.kind = TokenKind::kWord;
+    const std::size_t begin = at_;
+    std::string word;
+    while (at_ < text_.size()) {
+      if (is_word_at(at_) || digit_at(at_)) {
+        word.push_back(text_[at_++]);
+        continue;
+      }
+      const std::size_t mark = text_[at_] == '\'' ? 1 : (text_.substr(at_, 3) == "’" ? 3 : 0);
+      if (mark == 0 || at_ + mark >= text_.size() || !is_letter(text_[at_ + mark])) break;
+      word.push_back('\'');
+      at_ += mark;
+    }
+    token.lower = base::lower_ascii(word);
+    // "a.m." and "p.m." are one word.
+    if ((token.lower == "a" || token.lower == "p") && base::lower_ascii(text_.substr(at_, 2)) == ".m" &&
+        at_ == begin + 1) {
+      token.lower += "m";
+      at_ += 2;
+      if (at_ < text_.size() && text_[at_] == '.') ++at_;
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::vector<Token> tokens_;
+};
+
+void ends_any(const Phrase&, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
+  for (std::uint32_t end = begin + 1; end <= limit; ++end) ends.push_back(end);
+}
+
+void ends_word(const Phrase& phrase, std::uint32_t begin, std::uint32_t, std::vector<std::uint32_t>& ends) {
+  if (phrase[begin].kind == TokenKind::kWord) ends.push_back(begin + 1);
+}
+
+void ends_quoted(const Phrase& phrase, std::uint32_t begin, std::uint32_t, std::vector<std::uint32_t>& ends) {
+  if (phrase[begin].kind == TokenKind::kQuoted) ends.push_back(begin + 1);
+}
+
+void ends_number(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
+  if (const auto number = match_number(phrase, begin, limit); number.has_value()) ends.push_back(number->end);
+}
+
+constexpr SlotType kBuiltinTypes[] = {
+    {"any", ends_any}, {"word", ends_word}, {"q", ends_quoted}, {"n", ends_number}};
+
+}  // namespace
+
+std::optional<Phrase> Phrase::read(std::string text) {
+  if (!base::is_valid_utf8(text)) return std::nullopt;
+  Phrase phrase;
+  phrase.text_ = std::move(text);
+  auto tokens = Tokeniser(phrase.text_).all();
+  if (!tokens.has_value()) return std::nullopt;
+  phrase.tokens_ = *std::move(tokens);
+  return phrase;
+}
+
+std::string_view Phrase::slice(std::size_t begin, std::size_t end) const noexcept {
+  if (begin >= end) return {};
+  return std::string_view(text_).substr(tokens_[begin].begin, tokens_[end - 1].end - tokens_[begin].begin);
+}
+
+Pattern::Pattern(std::string_view source, std::span<const SlotType> types) {
+  std::size_t position = 0;
+  compile(source, position, types);
+  THALAMUS_ASSERT(position == source.size());
+  program_.push_back({});
+}
+
+/// Compiles until the end of the source or of the alternative.
+void Pattern::compile(std::string_view source, std::size_t& position, std::span<const SlotType> types) {
+  while (position < source.size()) {
+    const char c = source[position];
+    if (c == ' ') {
+      ++position;
+    } else if (c == ')' || c == ']' || c == '|') {
+      return;
+    } else if (c == '(' || c == '[') {
+      compile_group(source, position, types);
+    } else if (c == '<') {
+      compile_slot(source, position, types);
+    } else {
+      const auto end = std::min(source.find_first_of(" ()[]|<", position), source.size());
+      Instruction text;
+      text.operation = Operation::kText;
+      text.text = source.substr(position, end - position);
+      program_.push_back(std::move(text));
+      position = end;
+    }
+  }
+}
+
+void Pattern::compile_group(std::string_view source, std::size_t& position, std::span<const SlotType> types) {
+  const char close = source[position] == '(' ? ')' : ']';
+  const std::size_t split = program_.size();
+  program_.push_back({});
+  program_[split].operation = Operation::kSplit;
+  std::vector<std::size_t> jumps;
+  do {
+    ++position;
+    program_[split].targets.push_back(static_cast<std::uint16_t>(program_.size()));
+    compile(source, position, types);
+    THALAMUS_ASSERT(position < source.size());
+    jumps.push_back(program_.size());
+    program_.push_back({});
+    program_.back().operation = Operation::kJump;
+  } while (source[position] == '|');
+  THALAMUS_ASSERT(source[position] == close);
+  ++position;
+  const auto after = static_cast<std::uint16_t>(program_.size());
+  for (const std::size_t jump : jumps) program_[jump].targets.push_back(after);
+  if (close == ']') program_[split].targets.push_back(after);
+}
+
+void Pattern::compile_slot(std::string_view source, std::size_t& position, std::span<const SlotType> types) {
+  const auto end = source.find('>', position);
+  THALAMUS_ASSERT(end != std::string_view::npos);
+  const std::string_view body = source.substr(position + 1, end - position - 1);
+  position = end + 1;
+  const auto space = body.find(' ');
+  THALAMUS_ASSERT(space + 2 == body.size());
+  Instruction slot;
+  slot.operation = Operation::kSlot;
+  slot.slot = body.back();
+  const auto find = [&](std::span<const SlotType> table) {
+    for (const SlotType& type : table) {
+      if (type.name == body.substr(0, space)) slot.ends = type.ends;
+    }
+  };
+  find(kBuiltinTypes);
+  find(types);
+  THALAMUS_ASSERT(slot.ends != nullptr && slot.slot >= 'a' && slot.slot <= 'z');
+  program_.push_back(std::move(slot));
+}
+
+struct Pattern::Run {
+  const Phrase& phrase;
+  std::uint32_t end;
+  const Accept& accept;
+  Captures captures{};
+  int steps = 0;
+  int offers = 0;
+};
+
+bool Pattern::match(const Phrase& phrase, std::uint32_t begin, std::uint32_t end, const Accept& accept) const {
+  Run state{phrase, end, accept};
+  return run(state, 0, begin);
+}
+
+bool Pattern::run(Run& state, std::uint16_t counter, std::uint32_t position) const {
+  while (true) {
+    if (++state.steps > kStepsMax) return false;
+    const Instruction& instruction = program_[counter];
+    switch (instruction.operation) {
+      case Operation::kText:
+        if (position >= state.end || !state.phrase.is(position, instruction.text)) return false;
+        ++position;
+        ++counter;
+        break;
+      case Operation::kJump: counter = instruction.targets[0]; break;
+      case Operation::kSplit:
+        for (const std::uint16_t target : instruction.targets) {
+          if (run(state, target, position)) return true;
+        }
+        return false;
+      case Operation::kSlot: {
+        if (position >= state.end) return false;
+        std::vector<std::uint32_t> ends;
+        instruction.ends(state.phrase, position, state.end, ends);
+        for (const std::uint32_t end : ends) {
+          if (end > state.end) continue;
+          state.captures.set(instruction.slot, {position, end});
+          if (run(state, static_cast<std::uint16_t>(counter + 1), end)) return true;
+          if (state.steps > kStepsMax) return false;
+        }
+        state.captures.set(instruction.slot, {});
+        return false;
+      }
+      case Operation::kEnd:
+        if (position != state.end || ++state.offers > kOffersMax) return false;
+        return state.accept(state.captures);
+    }
+  }
+}
+
+}  // namespace thalamus::tool

@@ -1,0 +1,251 @@
+// A chat completions request -> core::Request: the top-level members. Messages and tools have their own source.
+#include <algorithm>
+#include <array>
+
+#include "thalamus/base/text.h"
+#include "thalamus/wire/contract.h"
+#include "thalamus/wire/json_value.h"
+#include "thalamus/wire/openai_chat_format.h"
+#include "thalamus/wire/openai_chat_message.h"
+
+namespace thalamus::wire {
+namespace {
+
+constexpr NumberRange kTemperature{0, 2, "a number from 0 to 2"};
+constexpr NumberRange kTopP{0, 1, "a number from 0 to 1"};
+constexpr std::uint32_t kLogprobsMax = 20;
+constexpr std::array<std::string_view, 3> kResponseFormats{"text", "json_object", "json_schema"};
+
+class RequestDecoder {
+ public:
+  RequestDecoder(std::string_view body, const DecodeLimits& limits) noexcept
+      : limits_(limits), cursor_(body, limits.depth_max) {}
+
+  Result<core::Request> decode() {
+    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, root_, "a JSON object");
+    CHECK_OK(enter_object(cursor_, root_));
+    std::string_view key;
+    while (cursor_.next_member(key)) CHECK_OK(member(key));
+    CHECK_OK(left(cursor_, root_));
+    if (!cursor_.finish()) return malformed(cursor_, root_);
+    return complete();
+  }
+
+ private:
+  using Reader = Status (RequestDecoder::*)(const Place&);
+  struct Member {
+    std::string_view name;
+    Reader read;
+  };
+  // Only members that the gateway or a local target acts on; all others pass unread.
+  static constexpr std::array<Member, 17> members() noexcept {
+    return {{{"model", &RequestDecoder::model},
+             {"messages", &RequestDecoder::messages},
+             {"stream", &RequestDecoder::stream},
+             {"stream_options", &RequestDecoder::stream_options},
+             {"temperature", &RequestDecoder::temperature},
+             {"max_tokens", &RequestDecoder::max_tokens},
+             {"max_completion_tokens", &RequestDecoder::max_completion_tokens},
+             {"tools", &RequestDecoder::tools},
+             {"functions", &RequestDecoder::tools},
+             {"response_format", &RequestDecoder::response_format},
+             {"thalamus", &RequestDecoder::contract},
+             {"metadata", &RequestDecoder::metadata},
+             {"top_p", &RequestDecoder::top_p},
+             {"stop", &RequestDecoder::stop},
+             {"seed", &RequestDecoder::seed},
+             {"logprobs", &RequestDecoder::logprobs},
+             {"top_logprobs", &RequestDecoder::top_logprobs}}};
+  }
+
+  Status member(std::string_view key) {
+    static constexpr auto kMembers = members();
+    const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
+    if (row == kMembers.end()) return skip_value(cursor_, root_);
+    // Two readers of one body could each take another of two equal keys: what we act on must be unique.
+    const Place place(root_, row->name);
+    const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
+    if ((seen_ & bit) != 0) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
+    seen_ |= bit;
+    if (pass_null(cursor_)) return {};
+    return (this->*row->read)(place);
+  }
+
+  Result<core::Request> complete() {
+    if (request_.model.empty())
+      return fail_at("body.model", ErrorKind::kInvalidInput, "missing; name a route or a target, as GET /v1/models lists them");
+    if (request_.messages.empty())
+      return fail_at("body.messages", ErrorKind::kInvalidInput, "missing; give at least one message with role and content");
+    request_.max_output_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
+    if (logprobs_) request_.logprobs = top_logprobs_;
+    return std::move(request_);
+  }
+
+  Status model(const Place& place) {
+    CHECK_OK(read_text(cursor_, place, request_.model));
+    if (request_.model.empty())
+      return fail_at(place.text(), ErrorKind::kInvalidInput,
+                     "expected a non-empty string, got \"\"; name a route or a target, as GET /v1/models lists them");
+    return {};
+  }
+
+  Status messages(const Place& place) {
+    if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "a non-empty array of messages");
+    CHECK_OK(enter_array(cursor_, place));
+    while (cursor_.next_element()) {
+      if (request_.messages.size() == limits_.messages_max)
+        return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} messages; shorten the conversation",
+                       limits_.messages_max);
+      const Place at(place, request_.messages.size());
+      CHECK_OK(read_message(cursor_, at, request_.messages.emplace_back()));
+    }
+    CHECK_OK(left(cursor_, place));
+    if (request_.messages.empty())
+      return fail_at(place.text(), ErrorKind::kInvalidInput,
+                     "expected a non-empty array of messages, got []; give at least one with role and content");
+    return {};
+  }
+
+  Status stream(const Place& place) { return read_flag(cursor_, place, request_.stream); }
+
+  Status stream_options(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key != "include_usage") {
+        CHECK_OK(skip_value(cursor_, place));
+      } else if (!pass_null(cursor_)) {
+        CHECK_OK(read_flag(cursor_, Place(place, "include_usage"), request_.include_usage));
+      }
+    }
+    return left(cursor_, place);
+  }
+
+  Status temperature(const Place& place) {
+    return read_real(cursor_, place, kTemperature, request_.temperature.emplace());
+  }
+  Status top_p(const Place& place) { return read_real(cursor_, place, kTopP, request_.top_p.emplace()); }
+  Status max_tokens(const Place& place) { return read_count(cursor_, place, 1, max_tokens_.emplace()); }
+  Status max_completion_tokens(const Place& place) {
+    return read_count(cursor_, place, 1, max_completion_tokens_.emplace());
+  }
+
+  Status tools(const Place& place) {
+    if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "an array of tools");
+    CHECK_OK(enter_array(cursor_, place));
+    for (std::size_t i = 0; cursor_.next_element(); ++i)
+      CHECK_OK(read_tool(cursor_, Place(place, i), request_.tools.emplace_back()));
+    return left(cursor_, place);
+  }
+
+  Status response_format(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string type;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key == "type") {
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+      } else if (key == "json_schema") {
+        if (!pass_null(cursor_)) CHECK_OK(json_schema(Place(place, "json_schema")));
+      } else if (key == "schema") {
+        // Several local servers take the schema here.
+        CHECK_OK(schema(place));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
+    CHECK_OK(left(cursor_, place));
+    const auto* const row = std::find(kResponseFormats.begin(), kResponseFormats.end(), type);
+    if (row == kResponseFormats.end()) return not_among(Place(place, "type"), type, kResponseFormats);
+    request_.response_format = static_cast<core::ResponseFormat>(row - kResponseFormats.begin());
+    return {};
+  }
+
+  Status json_schema(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string_view key;
+    while (cursor_.next_member(key)) CHECK_OK(key == "schema" ? schema(place) : skip_value(cursor_, place));
+    return left(cursor_, place);
+  }
+
+  Status schema(const Place& place) {
+    if (pass_null(cursor_)) return {};
+    const Place at(place, "schema");
+    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, at, "an object");
+    std::string_view raw;
+    if (!cursor_.skip(raw)) return malformed(cursor_, at);
+    request_.response_schema = std::string(raw);
+    return {};
+  }
+
+  Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
+
+  Status metadata(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key != "task") {
+        CHECK_OK(skip_value(cursor_, place));
+      } else if (!pass_null(cursor_)) {
+        CHECK_OK(read_text(cursor_, Place(place, "task"), request_.task_hint));
+      }
+    }
+    return left(cursor_, place);
+  }
+
+  Status stop(const Place& place) {
+    if (cursor_.peek() == JsonKind::kString) return read_text(cursor_, place, request_.stop.emplace_back());
+    if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "a string or an array of strings");
+    CHECK_OK(enter_array(cursor_, place));
+    while (cursor_.next_element()) {
+      const Place at(place, request_.stop.size());
+      CHECK_OK(read_text(cursor_, at, request_.stop.emplace_back()));
+    }
+    return left(cursor_, place);
+  }
+
+  Status seed(const Place& place) {
+    if (cursor_.peek() != JsonKind::kNumber) return mistyped(cursor_, place, "a whole number");
+    std::string_view spelling;
+    if (!cursor_.read_number(spelling)) return malformed(cursor_, place);
+    // One that does not fit is the upstream's to judge.
+    request_.seed = base::parse_number<std::int64_t>(spelling);
+    return {};
+  }
+
+  Status logprobs(const Place& place) { return read_flag(cursor_, place, logprobs_); }
+
+  Status top_logprobs(const Place& place) {
+    CHECK_OK(read_count(cursor_, place, 0, top_logprobs_));
+    if (top_logprobs_ > kLogprobsMax)
+      return fail_at(place.text(), ErrorKind::kInvalidInput, "expected a whole number from 0 to {}, got {}",
+                     kLogprobsMax, top_logprobs_);
+    return {};
+  }
+
+  const DecodeLimits& limits_;
+  JsonCursor cursor_;
+  Place root_{"body"};
+  core::Request request_;
+  unsigned seen_ = 0;
+  std::optional<std::uint32_t> max_tokens_;
+  std::optional<std::uint32_t> max_completion_tokens_;
+  std::uint32_t top_logprobs_ = 0;
+  bool logprobs_ = false;
+};
+
+}  // namespace
+
+Result<core::Request> OpenAiChat::decode(std::string_view body, const DecodeLimits& limits) const {
+  if (body.size() > limits.body_bytes_max)
+    return fail_at("body", ErrorKind::kTooLarge, "{} bytes, the limit is {}; shorten the request", body.size(),
+                   limits.body_bytes_max);
+  if (body.starts_with("\xef\xbb\xbf"))
+    return fail_at("body", ErrorKind::kInvalidInput,
+                   "begins with a byte order mark, expected a JSON object; send UTF-8 without the mark");
+  if (base::trim(body).empty())
+    return fail_at("body", ErrorKind::kInvalidInput, "expected a JSON object, got an empty body");
+  return RequestDecoder(body, limits).decode();
+}
+
+}  // namespace thalamus::wire
