@@ -9,7 +9,7 @@ target_compile_options(thalamus_flags INTERFACE -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives of these two in coroutine frames and in inlined standard containers.
   target_compile_options(thalamus_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds
-                         -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overread)
+                         -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overread -Wno-mismatched-new-delete)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(thalamus_flags INTERFACE _GLIBCXX_ASSERTIONS)

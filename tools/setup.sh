@@ -41,7 +41,8 @@ parse_arguments() {
   while (($# > 0)); do
     case "$1" in
       --for)
-        [[ "${2:-}" =~ ^(build|test|bench|serve)$ ]] || fail_usage "--for '${2:-}': expected build, test, bench or serve"
+        [[ "${2:-}" =~ ^(build|test|bench|serve)$ ]] ||
+          fail_usage "--for '${2:-}': expected build, test, bench or serve"
         purposes+=("$2")
         shift
         ;;

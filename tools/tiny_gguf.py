@@ -34,7 +34,7 @@ CHAT_TEMPLATE = (
 
 
 def byte_letters():
-    """One printable letter per byte, as byte-level tokenizers write bytes: itself, or else the next free one from 256."""
+    """One printable letter per byte, as byte-level tokenizers write it: itself, or the next free one from 256."""
     plain = set(range(33, 127)) | set(range(161, 173)) | set(range(174, 256))
     letters, spare = [], 256
     for byte in range(256):
@@ -107,7 +107,7 @@ def metadata(tokens, types):
 
 
 def output_bias(tokens, alphabet, stop_bias):
-    """What the model may say: never a control token but the end of its turn, and by default no byte but printable ASCII."""
+    """What the model may say: of control tokens only the end of its turn, of bytes by default printable ASCII."""
     never, bias = -1e9, []
     for number, token in enumerate(tokens):
         if token == TURN_END:

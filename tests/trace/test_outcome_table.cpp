@@ -1,16 +1,14 @@
 /// Outcome tables: what is read, what is refused and how it is said, and that what is written reads back equal.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
-#include "thalamus/base/file.h"
+#include "tests/trace/folder.h"
 #include "thalamus/base/rng.h"
 #include "thalamus/trace/line_source.h"
 #include "thalamus/trace/outcome_table.h"
@@ -19,21 +17,6 @@ namespace thalamus::trace {
 namespace {
 
 using testing::HasSubstr;
-
-/// A folder of its own for each test, gone afterwards.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thalamus-trace-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string refusal(std::string_view text, const TableLimits& limits = {}) {
   const auto table = parse_outcome_table(text, "t.jsonl", limits);
@@ -210,14 +193,14 @@ TEST(OutcomeTable, RefusesBadRowsWithFileLineAndField) {
 
 TEST(OutcomeTable, NamesBothLinesOfADuplicateId) {
   const std::string row = cell_with(R"("quality":1)");
-  EXPECT_EQ(refusal(row + "\n\n" + row),
-            "t.jsonl:3: field 'id': \"a\" is on line 1 already; ids must be unique");
+  EXPECT_EQ(refusal(row + "\n\n" + row), "t.jsonl:3: field 'id': \"a\" is on line 1 already; ids must be unique");
 }
 
 TEST(OutcomeTable, RefusesDeepNestingInsteadOfRecursingWithoutEnd) {
   const std::string deep(5000, '[');
   EXPECT_THAT(refusal(row_with("\"x\":" + deep + std::string(5000, ']'))), HasSubstr("nested deeper than 100 levels"));
-  EXPECT_THAT(refusal(row_with("\"tools\":[{\"x\":" + deep + std::string(5000, ']') + "}]")), HasSubstr("nested deeper"));
+  EXPECT_THAT(refusal(row_with("\"tools\":[{\"x\":" + deep + std::string(5000, ']') + "}]")),
+              HasSubstr("nested deeper"));
 }
 
 TEST(OutcomeTable, HoldsItsLimits) {

@@ -46,8 +46,7 @@ Status check_bounds(std::string_view pattern) {
       if (error == std::errc::result_out_of_range) repeat = kRepeatMax + 1;
       at = std::max(at + 1, static_cast<std::size_t>(end - pattern.data()));
     }
-    if (repeat > kRepeatMax)
-      return fail(ErrorKind::kTooLarge, "pattern: a repeat count is above {}", kRepeatMax);
+    if (repeat > kRepeatMax) return fail(ErrorKind::kTooLarge, "pattern: a repeat count is above {}", kRepeatMax);
     size *= repeat;
     if (size > kSizeMax) return fail(ErrorKind::kTooLarge, "pattern: its counted repeats make it too large");
   }
@@ -82,7 +81,8 @@ Result<BoundedRegex> BoundedRegex::compile(std::string_view pattern) {
     compiled->regex.assign(anywhere, kSyntax | std::regex_constants::nosubs);
     return BoundedRegex(std::move(compiled));
   } catch (const std::regex_error& error) {
-    return fail(ErrorKind::kInvalidInput, "pattern: {} is not a regular expression: {}", excerpt(pattern), error.what());
+    return fail(ErrorKind::kInvalidInput, "pattern: {} is not a regular expression: {}", excerpt(pattern),
+                error.what());
   }
 }
 

@@ -13,8 +13,8 @@ namespace thalamus::check {
 
 /// What a task expects. Which members count depends on `checker`.
 struct Expectation {
-  std::string checker;                 ///< a name of checkers.def: exact, number, regex, json_schema, set, contains, choice
-  std::string value;                   ///< expected text, number, pattern, letter; of `json_schema`: the expected JSON or ""
+  std::string checker;  ///< a name of checkers.def: exact, number, regex, json_schema, set, contains, choice
+  std::string value;    ///< expected text, number, pattern, letter; of `json_schema`: the expected JSON or ""
   std::vector<std::string> values;     ///< `set`: the items; `contains`: the required texts; `exact`: further accepted
                                        ///< forms; `choice`: the options' texts in the order A, B, ... (may be empty)
   double tolerance = 0;                ///< of `number`: relative
@@ -25,9 +25,9 @@ struct Expectation {
 };
 
 struct Grade {
-  double quality = 0;       ///< [0,1]
-  std::string normalised;   ///< the answer as the checker read it; what the answer hash is made of
-  std::string reason;       ///< in words, for people
+  double quality = 0;      ///< [0,1]
+  std::string normalised;  ///< the answer as the checker read it; what the answer hash is made of
+  std::string reason;      ///< in words, for people
 };
 
 /// Longer answers are graded on their last bytes, where final answers stand.

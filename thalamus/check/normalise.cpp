@@ -99,10 +99,10 @@ std::size_t closing_brace(std::string_view text, std::size_t open) noexcept {
 /// Commands whose braces wrap their argument, and what a command without argument reads as.
 constexpr std::array<std::string_view, 10> kWrappers = {"text",   "textbf", "mathbf", "mathrm",       "textit",
                                                         "mathit", "emph",   "bold",   "operatorname", "underline"};
-constexpr std::array kSymbols = {std::pair{"times", "*"}, std::pair{"cdot", "*"},  std::pair{"div", "/"},
-                                 std::pair{"approx", "="}, std::pair{"to", "->"},   std::pair{"left", ""},
-                                 std::pair{"right", ""},  std::pair{"quad", " "},  std::pair{"rightarrow", "->"},
-                                 std::pair{"emptyset", "{}"}, std::pair{"varnothing", "{}"}, std::pair{"circ", ""}};
+constexpr std::array kSymbols = {
+    std::pair{"times", "*"},       std::pair{"cdot", "*"},      std::pair{"div", "/"},         std::pair{"approx", "="},
+    std::pair{"to", "->"},         std::pair{"left", ""},       std::pair{"right", ""},        std::pair{"quad", " "},
+    std::pair{"rightarrow", "->"}, std::pair{"emptyset", "{}"}, std::pair{"varnothing", "{}"}, std::pair{"circ", ""}};
 
 /// One LaTeX command at text[position] == '\\'; returns how far it was consumed, 0 if it is none of ours.
 std::size_t latex_command(std::string_view text, std::size_t position, std::string& out) {

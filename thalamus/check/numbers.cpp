@@ -158,9 +158,10 @@ Number read_number(std::string_view text, std::size_t begin) {
 }
 
 constexpr std::array<std::string_view, 20> kUnits = {
-    "zero",   "one",     "two",     "three",    "four",     "five",    "six",     "seven",     "eight",    "nine", "ten",
-    "eleven", "twelve",  "thirteen", "fourteen", "fifteen",  "sixteen", "seventeen", "eighteen", "nineteen"};
-constexpr std::array<std::string_view, 8> kTens = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+    "zero", "one",    "two",    "three",    "four",     "five",    "six",     "seven",     "eight",    "nine",
+    "ten",  "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+constexpr std::array<std::string_view, 8> kTens = {"twenty", "thirty",  "forty",  "fifty",
+                                                   "sixty",  "seventy", "eighty", "ninety"};
 
 std::optional<int> word_value(std::string_view word) noexcept {
   for (std::size_t i = 0; i < kUnits.size(); ++i)

@@ -10,9 +10,9 @@ namespace thalamus::check {
 
 struct Number {
   double value = 0;
-  std::string digits;      ///< canonical digits of a plain integer ("-12"), compared exactly; else ""
-  bool percent = false;    ///< followed by % or "percent"
-  std::size_t begin = 0;   ///< place in the text
+  std::string digits;     ///< canonical digits of a plain integer ("-12"), compared exactly; else ""
+  bool percent = false;   ///< followed by % or "percent"
+  std::size_t begin = 0;  ///< place in the text
   std::size_t end = 0;
 };
 

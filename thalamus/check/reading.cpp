@@ -40,8 +40,8 @@ struct Phrase {
 };
 
 constexpr std::array kPhrases = {
-    Phrase{"final answer", Marker::kFinal, true}, Phrase{"####", Marker::kFinal, false},
-    Phrase{"answer", Marker::kAnswer, true},      Phrase{"correct option", Marker::kAnswer, true},
+    Phrase{"final answer", Marker::kFinal, true},    Phrase{"####", Marker::kFinal, false},
+    Phrase{"answer", Marker::kAnswer, true},         Phrase{"correct option", Marker::kAnswer, true},
     Phrase{"correct choice", Marker::kAnswer, true}, Phrase{"result", Marker::kResult, true},
     Phrase{"output", Marker::kResult, true},
 };
@@ -57,7 +57,8 @@ std::size_t after_link(std::string_view lower, std::size_t position) noexcept {
       lower.substr(position).starts_with("for ")) {
     const auto link = lower.substr(position, 80).find(" is ");
     const auto stop = lower.substr(position, 80).find_first_of(".?!\n");
-    if (link == std::string_view::npos || (stop != std::string_view::npos && stop < link)) return std::string_view::npos;
+    if (link == std::string_view::npos || (stop != std::string_view::npos && stop < link))
+      return std::string_view::npos;
     position += link + 1;
   }
   for (const std::string_view link : {"would be", "should be", "must be", "is", "was", ":", "=", "->"}) {
@@ -124,8 +125,10 @@ void find_phrases(Reading& reading) {
 /// A line that opens a comment on the result rather than being it.
 bool opens_explanation(std::string_view line) {
   const std::string lower = base::lower_ascii(line.substr(0, 32));
-  for (const std::string_view word : {"explanation", "reasoning", "reason", "note", "here's why", "why", "justification"})
-    if (lower.starts_with(word) && lower.size() > word.size() && (lower[word.size()] == ':' || lower == word)) return true;
+  for (const std::string_view word :
+       {"explanation", "reasoning", "reason", "note", "here's why", "why", "justification"})
+    if (lower.starts_with(word) && lower.size() > word.size() && (lower[word.size()] == ':' || lower == word))
+      return true;
   return false;
 }
 
@@ -192,7 +195,8 @@ std::string_view without_bullet(std::string_view line, bool& had_bullet) noexcep
   }
   std::size_t digits = 0;
   while (digits < line.size() && digits < 3 && is_digit(line[digits])) ++digits;
-  if (digits > 0 && digits + 2 < line.size() && (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ') {
+  if (digits > 0 && digits + 2 < line.size() && (line[digits] == '.' || line[digits] == ')') &&
+      line[digits + 1] == ' ') {
     had_bullet = true;
     return base::trim(line.substr(digits + 2));
   }

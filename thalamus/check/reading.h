@@ -19,9 +19,9 @@ enum class Marker : std::uint8_t {
 };
 
 struct Reading {
-  std::string text;                 ///< plain text of the whole answer, explanations after the result cut off
-  std::vector<std::string> lines;   ///< its lines, trimmed, none empty
-  std::string last_line_emphasised; ///< the last line with its markdown emphasis
+  std::string text;                  ///< plain text of the whole answer, explanations after the result cut off
+  std::vector<std::string> lines;    ///< its lines, trimmed, none empty
+  std::string last_line_emphasised;  ///< the last line with its markdown emphasis
   Marker marker = Marker::kNone;
   std::vector<std::string> marked;  ///< the differing results under the strongest marker; more than one is a conflict
   std::vector<std::string> fenced;  ///< contents of the code fences

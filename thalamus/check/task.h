@@ -22,10 +22,10 @@ struct Task {
   std::string family;      ///< "arithmetic"
   std::string difficulty;  ///< "easy"
   std::string prompt;
-  std::string schema;      ///< JSON schema to be sent as response_format, where the family wants it; else empty
+  std::string schema;  ///< JSON schema to be sent as response_format, where the family wants it; else empty
   std::uint32_t max_output_tokens = 256;
-  std::string judge;       ///< name of the target that grades the answer; then `expected.checker` is "judge", and
-                           ///< `expected.value` the reference answer or ""
+  std::string judge;  ///< name of the target that grades the answer; then `expected.checker` is "judge", and
+                      ///< `expected.value` the reference answer or ""
   Expectation expected;
 };
 

@@ -94,7 +94,7 @@ struct Route {
   double explore_rate = 0;           ///< [0, 0.5]; used where the contract allows exploration
   std::string strategy = "in_order";
   base::OptionMap strategy_options;
-  std::string policy = "limits";
+  std::string policy = "in_flight";
   base::OptionMap policy_options;
 };
 

@@ -89,6 +89,7 @@ std::pair<double, bool> lloyd_step(const Data& data, std::vector<float>& centroi
 std::uint32_t nearest_centroid(std::span<const float> centroids, std::size_t size,
                                std::span<const float> row) noexcept {
   std::uint32_t best = 0;
+  if (size == 0) return best;
   float best_distance = std::numeric_limits<float>::infinity();
   for (std::size_t k = 0; (k + 1) * size <= centroids.size(); ++k) {
     const float distance = squared_distance(row, centroids.subspan(k * size, size));

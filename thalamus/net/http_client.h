@@ -16,7 +16,7 @@ struct HttpCall {
   std::string method = "POST";
   std::string path;       ///< appended to the endpoint's base path
   Headers headers;        ///< Host, Content-Length and Connection are the client's own
-  std::string_view body;  ///< outlives the call
+  std::string_view body;  ///< outlives `send`
 };
 
 struct CallLimits {
@@ -42,23 +42,36 @@ class Exchange {
 };
 
 /// Follows no redirect. A pooled connection that the server closed before any byte of the answer is replaced once by a
-/// fresh one. Error kinds: kUnavailable (cannot connect), kTimeout, kUpstream (malformed or cut answer), kCancelled.
+/// fresh one. Error kinds: kUnavailable (cannot connect), kTimeout, kUpstream (malformed or cut answer), kTooLarge,
+/// kCancelled, kInvalidInput (a method, path or header field that cannot be sent).
 class HttpClient {
  public:
-  HttpClient(Connector& connector, const base::Clock& clock) : connector_(connector), clock_(clock) {}
-  virtual ~HttpClient();
-  /// `cancellation` may be null; when it fires, the connection is closed and pending operations give kCancelled.
+  /// Idle connections kept to one endpoint, and to all.
+  static constexpr std::size_t kIdlePerEndpointMax = 64;
+  static constexpr std::size_t kIdleMax = 1024;
+  static constexpr Nanoseconds kIdleTime = Nanoseconds::from_ms(30'000);
+
+  /// Both outlive the client and the calls it began.
+  HttpClient(Connector& connector, const base::Clock& clock);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+  /// `cancellation` may be null; when it fires, the connection is closed and pending operations give kCancelled. It
+  /// outlives the exchange, as `call.body` outlives the call of `send`.
   [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const HttpCall& call,
                                                                   const CallLimits& limits,
                                                                   Cancellation* cancellation);
   /// Closes idle connections.
   void clear() noexcept;
+  /// Closes those idle for longer than kIdleTime. Every `send` does it too; for quiet times call it now and then.
+  void sweep() noexcept;
+  [[nodiscard]] std::size_t idle_connections() const noexcept;
 
  private:
-  struct Pool;
+  class Pool;
   Connector& connector_;
   const base::Clock& clock_;
-  std::unique_ptr<Pool> pool_;
+  std::shared_ptr<Pool> pool_;
 };
 
 }  // namespace thalamus::net

@@ -21,7 +21,7 @@ constexpr std::size_t kBufferBytes = 8U << 10;
 constexpr std::size_t kBodyBufferBytes = 64U << 10;
 // Memory of a large request is given back before the connection idles.
 constexpr std::size_t kKeptBytesMax = 256U << 10;
-constexpr std::size_t kBodyReserveMax = 1U << 20;
+constexpr std::size_t kBodyReserveMax = 256U << 10;
 // A body may take the body timeout and one second more for each of these many bytes.
 constexpr std::size_t kBodyBytesPerSecond = 64U << 10;
 constexpr std::size_t kLingerBytesMax = 1U << 20;
@@ -39,20 +39,22 @@ asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.da
 
 // ---- gate ------------------------------------------------------------------------------------------------------------
 
-void Gate::enter(Member& member) {
-  members_.insert(&member);
-  enter();
-}
-void Gate::leave(Member& member) noexcept {
-  if (members_.erase(&member) > 0) leave();
-}
 void Gate::close() noexcept {
-  closed_.store(true, std::memory_order_relaxed);
-  for (Member* member : members_) member->gate_closed();
+  state_->closed.store(true, std::memory_order_relaxed);
+  for (Member* member : state_->members) member->gate_closed();
 }
 void Gate::abort() noexcept {
-  closed_.store(true, std::memory_order_relaxed);
-  for (Member* member : members_) member->gate_aborted();
+  state_->closed.store(true, std::memory_order_relaxed);
+  for (Member* member : state_->members) member->gate_aborted();
+}
+
+Gate::Pass::Pass(Gate& gate, Member* member) : state_(gate.state_), member_(member) {
+  if (member_ != nullptr) state_->members.insert(member_);
+  state_->inside.fetch_add(1, std::memory_order_relaxed);
+}
+Gate::Pass::~Pass() {
+  if (member_ != nullptr) state_->members.erase(member_);
+  state_->inside.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience) {
@@ -279,8 +281,10 @@ Awaitable<void> ServerConnection::answer() {
   mute_ = request_.method == "HEAD";
   handling_ = true;
   ++serial_;
-  // A pipelined request that is here already is no sign of life to wait for, but the end of the stream behind it is.
-  if (make_room(); !watching_) asio::post(executor_, StartWatch{shared_from_this(), serial_});
+  if (!watching_) {
+    make_room();
+    asio::post(executor_, StartWatch{shared_from_this(), serial_});
+  }
   co_await call_handler();
   if (answer_ == Answer::kNone && !write_failed_) {
     Headers headers;
@@ -438,20 +442,10 @@ void ServerConnection::gate_aborted() noexcept { stream_->close(); }
 
 Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits, const Handler& handler,
                                  const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
-  struct Inside {
-    Inside(Gate& gate_given, ServerConnection& connection_given) : gate(gate_given), connection(connection_given) {
-      gate.enter(connection);
-    }
-    ~Inside() { gate.leave(connection); }
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-    Gate& gate;
-    ServerConnection& connection;
-  };
   const auto executor = co_await asio::this_coro::executor;
   const auto connection = std::make_shared<ServerConnection>(executor, std::move(stream), limits, handler, error_body,
                                                              clock, gate);
-  const Inside inside(gate, *connection);
+  const Gate::Pass pass(gate, connection.get());
   co_await connection->run();
 }
 

@@ -64,30 +64,45 @@ class Gate {
     /// End now.
     virtual void gate_aborted() noexcept = 0;
   };
-  Gate() = default;
+  Gate() : state_(std::make_shared<State>()) {}
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  void enter() noexcept { inside_.fetch_add(1, std::memory_order_relaxed); }
-  void leave() noexcept { inside_.fetch_sub(1, std::memory_order_relaxed); }
-  void enter(Member& member);
-  void leave(Member& member) noexcept;
   /// Idle connections are closed at once; busy ones finish their answer and say `Connection: close`.
   void close() noexcept;
   /// Closes and cuts every connection: the end of the patience.
   void abort() noexcept;
-  void count_failure() noexcept { failures_.fetch_add(1, std::memory_order_relaxed); }
+  void count_failure() noexcept { state_->failures.fetch_add(1, std::memory_order_relaxed); }
 
-  [[nodiscard]] std::size_t inside() const noexcept { return inside_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t inside() const noexcept { return state_->inside.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool closed() const noexcept { return state_->closed.load(std::memory_order_relaxed); }
   /// Handlers and connections that ended in an exception.
-  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t failures() const noexcept { return state_->failures.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::size_t> inside_{0};
-  std::atomic<std::uint64_t> failures_{0};
-  std::atomic<bool> closed_{false};
-  std::unordered_set<Member*> members_;
+  struct State {
+    std::atomic<std::size_t> inside{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<bool> closed{false};
+    std::unordered_set<Member*> members;
+  };
+
+ public:
+  /// Being inside, for as long as this lives; it may outlive the gate. `member` may be null.
+  class Pass {
+   public:
+    explicit Pass(Gate& gate, Member* member = nullptr);
+    ~Pass();
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+
+   private:
+    std::shared_ptr<State> state_;
+    Member* member_;
+  };
+
+ private:
+  std::shared_ptr<State> state_;
 };
 /// Waits until nothing is inside; false if that lasts longer than `patience`.
 [[nodiscard]] Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience);

@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -25,10 +26,6 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kRefusedAtOnceMax = 256;
 constexpr auto kRefusalPatience = Nanoseconds::from_ms(1'000);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
-
-struct PortSocket {
-  int fd = -1;
-};
 
 std::string shown(const std::string& address, std::uint16_t port) {
   const bool v6 = address.find(':') != std::string::npos;
@@ -124,18 +121,10 @@ Result<tcp::acceptor> Listener::acceptor(asio::io_context& context) const {
 
 namespace {
 
-struct Inside {
-  explicit Inside(Gate& gate_given) : gate(gate_given) { gate.enter(); }
-  ~Inside() { gate.leave(); }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-  Gate& gate;
-};
-
 /// "503, try again in a second" to one connection too many, without waiting for its request.
 Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const ErrorBody* error_body, const base::Clock* clock,
                                   Gate* gate) {
-  const Inside inside(*gate);
+  const Gate::Pass pass(*gate);
   const std::string body = (*error_body)(503, "too many connections; try again in a second");
   std::string head;
   append_status_line(head, 503);

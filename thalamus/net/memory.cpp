@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <deque>
@@ -329,6 +332,18 @@ void MemoryNetwork::cut() {
 void MemoryNetwork::check_deadlines() {
   shared_->resumed.wake();
   shared_->for_each_pipe([](MemoryPipe& pipe) { pipe.wake(); });
+}
+
+Awaitable<void> accept_loop(MemoryListener& listener, const ServerLimits& limits, const Handler& handler,
+                            const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
+  const auto executor = co_await asio::this_coro::executor;
+  for (;;) {
+    auto stream = co_await listener.accept();
+    if (!stream) co_return;
+    if (gate.inside() >= limits.connections_max) continue;
+    asio::co_spawn(executor, serve_connection(std::move(*stream), limits, handler, error_body, clock, gate),
+                   asio::detached);
+  }
 }
 
 }  // namespace thalamus::net

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "thalamus/base/clock.h"
+#include "thalamus/net/http_server.h"
 #include "thalamus/net/stream.h"
 
 namespace thalamus::net {
@@ -93,5 +94,10 @@ class MemoryNetwork final : public Connector {
  private:
   std::shared_ptr<MemoryShared> shared_;
 };
+
+/// Serves every connection of `listener` until it is closed, as the other accept_loop does for sockets. What is given by
+/// reference outlives the gate's last connection.
+[[nodiscard]] Awaitable<void> accept_loop(MemoryListener& listener, const ServerLimits& limits, const Handler& handler,
+                                          const ErrorBody& error_body, const base::Clock& clock, Gate& gate);
 
 }  // namespace thalamus::net

@@ -5,6 +5,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "thalamus/net/stream.h"
 
@@ -21,9 +22,9 @@ class TlsTrust {
   ~TlsTrust();
   TlsTrust(const TlsTrust&) = delete;
   TlsTrust& operator=(const TlsTrust&) = delete;
-  /// The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR are honoured) and those of the PEM file `extra_ca_file`,
-  /// if one is named. kEnvironment names the file that cannot be read.
-  [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> load(const std::string& extra_ca_file);
+  /// The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR are honoured) and those of the PEM files `ca_files`.
+  /// kEnvironment names the file that cannot be read.
+  [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> load(const std::vector<std::string>& ca_files);
 
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }

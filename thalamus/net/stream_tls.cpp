@@ -84,7 +84,7 @@ struct Handshake {
 
 }  // namespace
 
-Result<std::shared_ptr<TlsTrust>> TlsTrust::load(const std::string& extra_ca_file) {
+Result<std::shared_ptr<TlsTrust>> TlsTrust::load(const std::vector<std::string>& ca_files) {
   auto impl = std::make_unique<Impl>();
   ssl::context& context = impl->context;
   boost::system::error_code error;
@@ -93,11 +93,11 @@ Result<std::shared_ptr<TlsTrust>> TlsTrust::load(const std::string& extra_ca_fil
   SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);
   context.set_verify_mode(ssl::verify_peer, error);
   CHECK_OK(load_system_authorities(context));
-  if (!extra_ca_file.empty()) {
-    context.load_verify_file(extra_ca_file, error);
+  for (const std::string& file : ca_files) {
+    context.load_verify_file(file, error);
     if (error)
       return fail(ErrorKind::kEnvironment, "the CA file '{}' cannot be loaded: {}; expected certificates in PEM form",
-                  extra_ca_file, error.message());
+                  file, error.message());
   }
   return std::shared_ptr<TlsTrust>(new TlsTrust(std::move(impl)));
 }

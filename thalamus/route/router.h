@@ -34,6 +34,7 @@ struct Scratch {
   std::vector<float> quality;
   std::vector<float> quality_sd;
   std::vector<double> sums;             ///< at least kScratchSums
+  std::uint64_t prepared_for = 0;       ///< content hash of the snapshot that last grew this scratch
 };
 inline constexpr std::size_t kScratchSums = 8192;
 

@@ -78,7 +78,8 @@ class Tokeniser {
     const bool after_digit = !tokens_.empty() && tokens_.back().kind == TokenKind::kNumber && !token.spaced;
     if (is_digit(c) || (c == '.' && digit_at(at_ + 1) && !after_digit)) return read_number(token);
     if (read_quoted(token)) return;
-    if (is_word_at(at_)) return read_word(token);
+    const bool times = after_digit && (c == 'x' || c == 'X') && digit_at(at_ + 1);  // 17x23
+    if (!times && is_word_at(at_)) return read_word(token);
     token.kind = TokenKind::kSymbol;
     if (const Symbol* symbol = symbol_at(text_, at_); symbol != nullptr) {
       token.lower = symbol->normal;
@@ -87,7 +88,7 @@ class Tokeniser {
       token.lower = "^";
       at_ += 2;
     } else {
-      token.lower = std::string(1, c);
+      token.lower = times ? "*" : std::string(1, c);
       ++at_;
     }
   }

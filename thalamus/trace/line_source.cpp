@@ -218,7 +218,7 @@ Result<LineSource> LineSource::open(const std::filesystem::path& path, std::size
                 std::strerror(code));
   }
   auto raw = std::make_unique<RawBytes>(fd);
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(fd, &facts) != 0) return fail(ErrorKind::kEnvironment, "cannot examine: {}", std::strerror(errno));
   if (S_ISDIR(facts.st_mode)) return fail(ErrorKind::kInvalidInput, "is a folder; expected a file of JSON lines");
   auto state = std::make_unique<State>();

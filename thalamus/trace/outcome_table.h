@@ -24,16 +24,16 @@ struct Cell {
   double input_tokens = kMissing;
   double output_tokens = kMissing;
   double seconds = kMissing;
-  std::string answer_hash;    ///< of the normalised answer; empty where unknown
+  std::string answer_hash;  ///< of the normalised answer; empty where unknown
   [[nodiscard]] bool recorded() const noexcept { return !std::isnan(quality); }
 };
 
 struct Row {
   std::string id;
-  std::string task;      ///< `task/subtask` where the row has both
-  std::string messages;  ///< JSON text of the messages array; a plain prompt becomes one user message
-  std::string prompt;    ///< all text of the messages joined by newlines: what features read
-  std::string tools;     ///< JSON text of the tools array; empty if none
+  std::string task;         ///< `task/subtask` where the row has both
+  std::string messages;     ///< JSON text of the messages array; a plain prompt becomes one user message
+  std::string prompt;       ///< all text of the messages joined by newlines: what features read
+  std::string tools;        ///< JSON text of the tools array; empty if none
   std::vector<Cell> cells;  ///< in the order of OutcomeTable::models
   bool contaminated = false;
 };
@@ -41,8 +41,8 @@ struct Row {
 struct OutcomeTable {
   std::vector<std::string> models;  ///< by first appearance
   std::vector<Row> rows;
-  std::uint64_t content_hash = 0;   ///< of the decompressed bytes
-  std::uint64_t skipped_rows = 0;   ///< blank lines; counted and said
+  std::uint64_t content_hash = 0;  ///< of the decompressed bytes
+  std::uint64_t skipped_rows = 0;  ///< blank lines; counted and said
 
   /// Keeps the named columns, in the order given. kNotFound names an unknown model and the nearest.
   [[nodiscard]] Status keep_models(const std::vector<std::string>& names);
@@ -56,7 +56,8 @@ struct TableLimits {
 
 /// Errors name file, line and field: wrong types, quality outside [0,1], negative cost, duplicate ids, empty file, too
 /// long a line, truncated compression.
-[[nodiscard]] Result<OutcomeTable> read_outcome_table(const std::filesystem::path& path, const TableLimits& limits = {});
+[[nodiscard]] Result<OutcomeTable> read_outcome_table(const std::filesystem::path& path,
+                                                      const TableLimits& limits = {});
 [[nodiscard]] Result<OutcomeTable> parse_outcome_table(std::string_view bytes, const std::string& name,
                                                        const TableLimits& limits = {});
 

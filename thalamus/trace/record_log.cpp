@@ -113,47 +113,189 @@ class FileRecordLog final : public RecordLog {
     if (refused_ && !forced && clock_->now() < retry_at_) return false;
     const std::size_t before = done_;
     const Status written = files_.write(bytes_, ends_, done_);
-    written_.fetch_add(done_ - before, std::memory_order_relaxed);
+    const std::size_t wrote = done_ - before;
+    written_.fetch_add(wrote, std::memory_order_relaxed);
     const bool finished = done_ == ends_.size();
+    if (finished) clear_batch();
     refused_ = !written.has_value();
     if (refused_) retry_at_ = clock_->now() + kRetryInterval;
-    if (finished) clear_batch();
-    report(done_ - before + (finished ? ends_done_extra(before) : 0), written);
+    report(wrote, written);
     return finished;
   }
 
-  /// `done_` was reset by clear_batch: what it stood at.
-  [[nodiscard]] std::uint64_t ends_done_extra(std::size_t before) const noexcept { return batch_size_ - before + before - 0; }
-
   void take_batch() {
     core::Turn turn;
+    std::uint64_t too_large = 0;
     while (ends_.size() < kBatchRecordsMax && bytes_.size() < kBatchBytesMax && ring_.pop(turn)) {
       const std::string payload = encode_turn(turn);
       turn = {};
       if (payload.size() > kRecordBytesMax) {
-        dropped_.fetch_add(1, std::memory_order_relaxed);
-        report(1, {});
+        ++too_large;
         continue;
       }
       append_record(bytes_, payload);
       ends_.push_back(bytes_.size());
     }
+    if (too_large == 0) return;
+    dropped_.fetch_add(too_large, std::memory_order_relaxed);
+    report(too_large, {});
   }
 
-  void report(std::uint64_t, const Status&) {}
-  void clear_batch() {}
-  void sync() {}
-  void sleep() {}
-  void close() {}
-  std::size_t batch_size_ = 0;
+  void clear_batch() {
+    ends_.clear();
+    bytes_.clear();
+    if (bytes_.capacity() > 4 * kBatchBytesMax) bytes_.shrink_to_fit();
+    done_ = 0;
+  }
 
+  /// Tells those who wait in `flush`.
+  void report(std::uint64_t handled, const Status& status) {
+    {
+      const std::scoped_lock lock(mutex_);
+      handled_ += handled;
+      if (status) {
+        last_error_.clear();
+      } else {
+        ++failures_;
+        last_error_ = status.error().text();
+      }
+    }
+    progress_.notify_all();
+  }
+
+  void sync() {
+    synced_at_ = clock_->now();
+    const Status synced = files_.sync();
+    if (!synced) report(0, synced);
+  }
+
+  void sleep() {
+    sleeping_.exchange(true, std::memory_order_acq_rel);
+    const bool waiting_for_disk = !ends_.empty();
+    int wait_ms = kIdleWaitMs;
+    if (!waiting_for_disk && !ring_.empty()) wait_ms = kShortWaitMs;
+    if (stopping_.load(std::memory_order_acquire)) wait_ms = kShortWaitMs;
+    pollfd descriptor{wake_.get(), POLLIN, 0};
+    if (::poll(&descriptor, 1, wait_ms) > 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const ssize_t n = ::read(wake_.get(), &count, sizeof count);
+    }
+    sleeping_.exchange(false, std::memory_order_acq_rel);
+  }
+
+  /// What the disk refused to the last is lost, and counted.
+  void close() {
+    std::uint64_t lost = ends_.size() - done_;
+    clear_batch();
+    core::Turn turn;
+    while (ring_.pop(turn)) ++lost;
+    dropped_.fetch_add(lost, std::memory_order_relaxed);
+    const std::scoped_lock lock(mutex_);
+    handled_ += lost;
+    progress_.notify_all();
+  }
+
+  // Shared with the callers of append and flush.
   Ring<core::Turn> ring_;
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> retry_at_once_{false};
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> dropped_{0};
+  mutable std::mutex mutex_;
+  std::condition_variable progress_;
+  std::uint64_t handled_ = 0;   // by mutex_: popped and written or dropped
+  std::uint64_t failures_ = 0;  // by mutex_
+  std::string last_error_;      // by mutex_
+
+  // The writer's own.
   base::SystemClock system_clock_;
   const base::Clock* clock_;
   SegmentWriter files_;
-  std::string repaired_;
+  std::string bytes_;              // of the batch in hand
+  std::vector<std::size_t> ends_;  // of its records
+  std::size_t done_ = 0;           // of them written
+  bool refused_ = false;
+  Nanoseconds retry_at_{};
+  Nanoseconds synced_at_{};
+
+  const std::string repaired_;
   Descriptor wake_;
+  std::jthread thread_;
 };
 
+/// Sums up what `read_records` passed over.
+class Findings {
+ public:
+  void add(const std::string& name, const SegmentScan& scan) {
+    if (scan.damaged_bytes > 0)
+      say(fmt::format("{}: {} damaged bytes at offset {} were passed over", name, scan.damaged_bytes, scan.damaged_at));
+    if (scan.torn_bytes > 0)
+      say(fmt::format("{}: {} bytes of an unfinished record at offset {}", name, scan.torn_bytes, scan.good_bytes));
+  }
+  void say(const std::string& text) {
+    if (!text_.empty()) text_ += "; ";
+    text_ += text;
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// False where `visit` wants no more.
+Result<bool> read_segment(const std::filesystem::path& path, const std::function<bool(const core::Turn&)>& visit,
+                          Findings& findings) {
+  const auto bytes = base::read_file(path);
+  if (!bytes) {
+    if (bytes.error().kind == ErrorKind::kNotFound) return true;  // retention was faster
+    return std::unexpected(bytes.error());
+  }
+  const std::string name = path.filename().string();
+  if (bytes->size() < kSegmentHeadBytes) {
+    findings.say(fmt::format("{}: an unfinished head of {} bytes", name, bytes->size()));
+    return true;
+  }
+  const auto placed = [&path](Error error) {
+    error.where = path.string();
+    return std::unexpected(std::move(error));
+  };
+  if (auto head = check_segment_head(*bytes); !head) return placed(std::move(head).error());
+  const auto scan = scan_segment(*bytes, [&visit](std::string_view payload) -> Result<bool> {
+    TRY(const core::Turn turn, decode_turn(payload));
+    return visit(turn);
+  });
+  if (!scan) return placed(scan.error());
+  findings.add(name, *scan);
+  return !scan->stopped;
+}
+
 }  // namespace
+
+Result<std::unique_ptr<RecordLog>> RecordLog::open(const RecordLogOptions& options) {
+  if (options.ring_length_max == 0) return fail(ErrorKind::kInvalidInput, "a trace needs a ring of at least 1 record");
+  TRY(SegmentWriter writer, SegmentWriter::open(options.folder, options.segment_bytes_max, options.segments_max));
+  Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake.valid()) return fail(ErrorKind::kEnvironment, "cannot make an eventfd: {}", std::strerror(errno));
+  auto log = std::make_unique<FileRecordLog>(options, std::move(writer), std::move(wake));
+  try {
+    log->start();
+  } catch (const std::system_error& error) {
+    return fail(ErrorKind::kEnvironment, "cannot start the trace's writer thread: {}", error.what());
+  }
+  return std::unique_ptr<RecordLog>(std::move(log));
+}
+
+Status read_records(const std::filesystem::path& folder, const std::function<bool(const core::Turn&)>& visit,
+                    std::string* torn) {
+  TRY(const auto numbers, list_segments(folder));
+  Findings findings;
+  for (const std::uint64_t number : numbers) {
+    TRY(const bool more, read_segment(folder / segment_name(number), visit, findings));
+    if (!more) break;
+  }
+  if (torn != nullptr) *torn = findings.text();
+  return {};
+}
+
 }  // namespace thalamus::trace

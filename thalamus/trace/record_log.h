@@ -1,6 +1,6 @@
-/// Decision records on disk: append-only segments, a checksum per record, rotation and retention, repair of a torn tail.
-/// Segment `0000000001.trace`: magic, format version, then records of {u32 length, u32 crc32c of length and payload,
-/// payload}.
+/// Decision records on disk: append-only segments, a checksum per record, rotation and retention, repair of a torn
+/// tail. Segment `0000000001.trace`: magic, format version, then records of {u32 length, u32 crc32c of length and
+/// payload, payload}.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ inline constexpr std::size_t kRecordBytesMax = 256U << 20;
 struct RecordLogOptions {
   std::filesystem::path folder;
   std::uint64_t segment_bytes_max = 64U << 20;
-  std::uint32_t segments_max = 64;   ///< the oldest goes when one more is needed
+  std::uint32_t segments_max = 64;  ///< the oldest goes when one more is needed
   std::size_t ring_length_max = 8192;
   /// For the once-a-second fdatasync and for trying again on a full disk; outlives the log. Null: the system's clock.
   const base::Clock* clock = nullptr;
@@ -34,9 +34,9 @@ struct RecordLogOptions {
 
 struct RecordLogCounts {
   std::uint64_t written = 0;
-  std::uint64_t dropped = 0;         ///< ring full, or not written when the log was closed
+  std::uint64_t dropped = 0;  ///< ring full, or not written when the log was closed
   std::uint64_t write_errors = 0;
-  std::string last_error;            ///< empty while all is well ("No space left on device")
+  std::string last_error;  ///< empty while all is well ("No space left on device")
 };
 
 /// A bounded ring from the serving cores to one writer thread. A record is handed to the kernel (write(2)) within some

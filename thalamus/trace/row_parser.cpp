@@ -41,8 +41,7 @@ std::unexpected<Error> mistyped(std::string_view field, std::string_view expecte
       return fail(ErrorKind::kInvalidInput, "field '{}': expected {}, got an object", field, expected);
     case od::json_type::null:
       return fail(ErrorKind::kInvalidInput, "field '{}': expected {}, got null", field, expected);
-    default:
-      break;
+    default: break;
   }
   return fail(ErrorKind::kInvalidInput, "field '{}': expected {}, got {}", field, expected, shown(value));
 }
@@ -475,6 +474,22 @@ Result<ParsedRow> RowParser::parse(std::string& line, Outcomes outcomes, std::si
     return fail(ErrorKind::kInvalidInput, "malformed JSON: something follows the end of the object");
   CHECK_OK(finish(draft, outcomes));
   return std::move(draft.parsed);
+}
+
+Result<Row> RowParser::parse_body(std::string& body) {
+  od::document document;
+  if (const auto code = parsers_->line.iterate(padded(body)).get(document); code != simdjson::SUCCESS)
+    return malformed(code);
+  od::object object;
+  if (const auto code = document.get_object().get(object); code != simdjson::SUCCESS) return malformed(code);
+  Draft draft;
+  CHECK_OK(each_field(object, "", [&](const std::string& key, od::value& value) -> Status {
+    if (key == "messages") return read_messages(value, draft, parsers_->inner);
+    if (key == "tools") return read_tools(value, draft, parsers_->inner);
+    return walk(value, 1);
+  }));
+  if (!draft.has_messages) return fail(ErrorKind::kInvalidInput, "field 'messages' is missing");
+  return std::move(draft.parsed.row);
 }
 
 }  // namespace thalamus::trace

@@ -30,6 +30,8 @@ class RowParser {
   ~RowParser();
   /// `line` gets spare capacity behind its end. Messages begin with the field: "field 'outcomes.small.quality': ...".
   [[nodiscard]] Result<ParsedRow> parse(std::string& line, Outcomes outcomes, std::size_t models_max);
+  /// `messages` and `tools` of a recorded chat request; the rest of the row stays empty.
+  [[nodiscard]] Result<Row> parse_body(std::string& body);
 
  private:
   struct Parsers;

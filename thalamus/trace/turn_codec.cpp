@@ -23,8 +23,8 @@ void put_optional(ByteWriter& out, const std::optional<T>& value) {
 }
 
 void put_estimate(ByteWriter& out, const core::Estimate& e) {
-  for (const double x : {e.quality, e.quality_sd, e.cost_usd, e.cost_usd_sd, e.seconds, e.seconds_sd, e.output_tokens,
-                         e.preference})
+  for (const double x :
+       {e.quality, e.quality_sd, e.cost_usd, e.cost_usd_sd, e.seconds, e.seconds_sd, e.output_tokens, e.preference})
     out.put(x);
 }
 
@@ -153,7 +153,8 @@ Result<std::vector<core::Estimate>> get_estimates(ByteReader& in) {
 Status check_references(const core::Turn& turn) {
   const auto inside = [&turn](std::uint16_t target) { return target < turn.targets.size(); };
   for (const std::uint16_t target : turn.plan)
-    if (!inside(target)) return fail(ErrorKind::kCorrupt, "the plan names target {} of {}", target, turn.targets.size());
+    if (!inside(target))
+      return fail(ErrorKind::kCorrupt, "the plan names target {} of {}", target, turn.targets.size());
   for (const core::Attempt& attempt : turn.outcome.attempts)
     if (!inside(attempt.target))
       return fail(ErrorKind::kCorrupt, "an attempt names target {} of {}", attempt.target, turn.targets.size());

@@ -7,7 +7,9 @@
 namespace thalamus::wire {
 
 std::string splice(std::string_view text, std::span<SpliceEdit> edits) {
-  std::sort(edits.begin(), edits.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  // An insertion goes before a removal that begins at the same byte.
+  std::sort(edits.begin(), edits.end(),
+            [](const auto& a, const auto& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   std::size_t size = text.size();
   for (const SpliceEdit& edit : edits) size += edit.text.size();
   std::string out;

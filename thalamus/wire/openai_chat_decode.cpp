@@ -110,13 +110,17 @@ class RequestDecoder {
 
   Status stream_options(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
+    const Place usage(place, "include_usage");
+    bool seen = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "include_usage") {
         CHECK_OK(skip_value(cursor_, place));
-      } else if (!pass_null(cursor_)) {
-        CHECK_OK(read_flag(cursor_, Place(place, "include_usage"), request_.include_usage));
+        continue;
       }
+      if (seen) return fail_at(usage.text(), ErrorKind::kInvalidInput, "given twice; give it once");
+      seen = true;
+      if (!pass_null(cursor_)) CHECK_OK(read_flag(cursor_, usage, request_.include_usage));
     }
     return left(cursor_, place);
   }

@@ -8,7 +8,8 @@
 namespace thalamus::wire {
 namespace {
 
-constexpr std::size_t kSecretBytesMin = 6;  // after a prefix; shorter ones are words
+constexpr std::size_t kSecretBytesMin = 6;      // after a prefix; shorter ones are words
+constexpr std::size_t kIntroducedBytesMin = 8;  // after "Bearer" or "key:"
 constexpr std::array<std::string_view, 12> kPrefixes{"sk-",  "sk_",   "rk-",  "rk_",  "pk-",  "gsk_",
                                                      "xai-", "pplx-", "hf_",  "AIza", "ghp_", "AKIA"};
 
@@ -66,8 +67,8 @@ std::string mask_secrets(std::string_view text) {
     // "apikey:" and "api_key=" end in the word too.
     if (kept == 0 && (boundary || text[0] == 'k' || text[0] == 'K')) {
       kept = introduction(text);
-      if (token_length(text.substr(kept)) < kSecretBytesMin) kept = 0;
-      if (kept != 0) kept = std::min(kept + key_prefix(text.substr(kept)), text.size());
+      if (kept != 0 && token_length(text.substr(kept)) < kIntroducedBytesMin) kept = 0;
+      if (kept != 0) kept += key_prefix(text.substr(kept));
     }
     if (kept != 0) {
       out.append(text.substr(0, kept)).append("***");

@@ -26,7 +26,7 @@ fail() {
 
 # Makes the folder and holds its lock until this script ends, so that two runs do not build in the same place.
 prepare_folder() {
-  mkdir -p "$deps" "$work" "$deps/.stamps"
+  mkdir -p "$deps" "$work" "$deps/.stamps" || fail "$deps cannot be written; set THALAMUS_DEPS_DIR to another folder"
   exec {lock_handle}>"$deps/.lock"
   if ! flock --nonblock "$lock_handle"; then
     say_change "another run of this script is at work in $deps; waiting for it"
@@ -34,7 +34,7 @@ prepare_folder() {
   fi
 }
 
-# The key of a step: a digest of the files that say what it does.
+# The key of a step: a digest of the files that say what it does, or of standard input.
 key_of() {
   cat "$@" | sha256sum | cut -d' ' -f1
 }

@@ -80,7 +80,7 @@ check_system() {
   fi
   if ! command -v dpkg-query >/dev/null || [[ "$codename" != bookworm ]]; then
     fail "this script knows Debian 12 (bookworm); this system is '$codename'." \
-      "Install by hand what these lists name, then set THALAMUS_DEPS_DIR: tools/setup/packages.sh, simdjson.sh, llama.sh"
+      "Install by hand what tools/setup/packages.sh lists, and do what simdjson.sh and llama.sh beside it do."
   fi
 }
 
@@ -101,11 +101,12 @@ as_root() {
 apt_install() {
   local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@")
   local log
-  log="$(mktemp --suffix=.apt.log)"
   if ! as_root true; then
     fail "some Debian packages are missing and this user may not install them. Ask an administrator for:" \
       "  apt-get update && apt-get install -y --no-install-recommends $*"
   fi
+  log="$(mktemp --suffix=.apt.log)"
+  say_change "installing $# Debian packages"
   if apt-get install --simulate --no-install-recommends "$@" >/dev/null 2>&1 &&
     run_logged "$log" as_root "${install[@]}"; then
     rm -f "$log"
@@ -145,7 +146,6 @@ install_packages() {
     say "Debian packages: all there"
     return
   fi
-  say_change "installing ${#missing[@]} Debian packages"
   apt_install_without_services "${missing[@]}"
   if [[ " ${missing[*]} " == *" nginx-light "* && -d /run/systemd/system ]]; then
     # Nor at the next start of the machine.

@@ -10,7 +10,9 @@ provide_python_clients() {
   fi
   say_change "Python clients: the official SDKs, as tests call the gateway through them"
   rm -rf "$target"
-  run_logged "$work/python.log" /usr/bin/python3 -m venv "$target" || fail "python3 cannot make an environment in $target"
+  # Debian's own interpreter: the listed digests are those of archives for it.
+  run_logged "$work/python.log" /usr/bin/python3 -m venv "$target" ||
+    fail "python3 cannot make an environment in $target"
   # Built archives only, and exactly the listed digests: nothing else is run or installed.
   run_logged "$work/python.log" "$target/bin/python" -m pip install --disable-pip-version-check --no-cache-dir \
     --only-binary=:all: --no-deps --require-hashes --requirement "$list" ||

@@ -80,7 +80,8 @@ Letters named_options(std::string_view text, const Options& options) {
   for (std::size_t i = 0; i < options.texts.size(); ++i) {
     if (!contains_word(read, options.texts[i])) continue;
     const bool inside_longer = std::ranges::any_of(options.texts, [&](const std::string& other) {
-      return other.size() > options.texts[i].size() && contains_word(read, other) && contains_word(other, options.texts[i]);
+      return other.size() > options.texts[i].size() && contains_word(read, other) &&
+             contains_word(other, options.texts[i]);
     });
     if (!inside_longer) letters.insert(static_cast<char>('A' + i));
   }

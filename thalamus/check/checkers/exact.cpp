@@ -30,11 +30,14 @@ class ExactChecker final : public Checker {
   Result<Grade> grade(std::string_view answer, const Expectation& expected) const override {
     std::vector<std::string> accepted;
     for (const auto& form : expected.values) accepted.push_back(canonical(form, expected));
-    if (!expected.value.empty() || accepted.empty()) accepted.insert(accepted.begin(), canonical(expected.value, expected));
+    if (!expected.value.empty() || accepted.empty())
+      accepted.insert(accepted.begin(), canonical(expected.value, expected));
     std::erase(accepted, std::string());
     if (accepted.empty())
-      return fail(ErrorKind::kInvalidInput, "expected: checker 'exact' got {}, which has no letter or digit to compare; "
-                  "use 'regex'", excerpt(expected.value));
+      return fail(ErrorKind::kInvalidInput,
+                  "expected: checker 'exact' got {}, which has no letter or digit to compare; "
+                  "use 'regex'",
+                  excerpt(expected.value));
     const Reading reading = read_answer(answer);
     Grade grade;
     const std::string whole = canonical(answer, expected);
@@ -44,16 +47,17 @@ class ExactChecker final : public Checker {
       return grade;
     }
     if (reading.conflicting()) return several(std::move(grade), reading, accepted, expected);
-    if (!reading.marked.empty()) return compare(std::move(grade), reading.marked.front(), "final answer", accepted, expected);
-    if (reading.fenced.size() == 1) return compare(std::move(grade), reading.fenced.front(), "code block", accepted, expected);
+    if (!reading.marked.empty())
+      return compare(std::move(grade), reading.marked.front(), "final answer", accepted, expected);
+    if (reading.fenced.size() == 1)
+      return compare(std::move(grade), reading.fenced.front(), "code block", accepted, expected);
     return compare(std::move(grade), reading.lines.back(), "last line", accepted, expected);
   }
 
  private:
   static bool accepts(const std::vector<std::string>& accepted, std::string_view text) {
-    return std::ranges::any_of(accepted, [&](const auto& form) {
-      return form == text || without_article(form) == without_article(text);
-    });
+    return std::ranges::any_of(
+        accepted, [&](const auto& form) { return form == text || without_article(form) == without_article(text); });
   }
 
   static Grade right(Grade grade, std::string_view read) {
@@ -67,7 +71,8 @@ class ExactChecker final : public Checker {
   static Grade several(Grade grade, const Reading& reading, const std::vector<std::string>& accepted,
                        const Expectation& expected) {
     const bool all = std::ranges::all_of(reading.marked, [&](const auto& result) {
-      return accepts(accepted, canonical(result, expected)) || accepts_in_sentence(accepted, canonical(result, expected));
+      return accepts(accepted, canonical(result, expected)) ||
+             accepts_in_sentence(accepted, canonical(result, expected));
     });
     grade.normalised = canonical(reading.marked.back(), expected);
     if (all) return right(std::move(grade), accepted.front());
@@ -75,8 +80,8 @@ class ExactChecker final : public Checker {
     return grade;
   }
 
-  static Grade compare(Grade grade, std::string_view text, std::string_view what, const std::vector<std::string>& accepted,
-                       const Expectation& expected) {
+  static Grade compare(Grade grade, std::string_view text, std::string_view what,
+                       const std::vector<std::string>& accepted, const Expectation& expected) {
     const std::string read = canonical(text, expected);
     if (accepts(accepted, read)) return right(std::move(grade), read);
     if (const auto tail = accepts_in_sentence(accepted, read)) return right(std::move(grade), *tail);
@@ -86,7 +91,8 @@ class ExactChecker final : public Checker {
   }
 
   /// "The capital of France is Paris" and "Paris is the capital of France" both state Paris, and nothing else.
-  static std::optional<std::string> accepts_in_sentence(const std::vector<std::string>& accepted, std::string_view read) {
+  static std::optional<std::string> accepts_in_sentence(const std::vector<std::string>& accepted,
+                                                        std::string_view read) {
     for (const std::string_view link : {" is ", " was ", " are ", " were ", ": ", " = ", " -> "}) {
       const auto at = read.rfind(link);
       if (at == std::string_view::npos) continue;

@@ -66,14 +66,17 @@ std::optional<Json> parse_json(std::string_view text) {
 
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// ---- validation ------------------------------------------------------------------------------------------------------
+// ---- validation
+// ------------------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 16> kKeywords = {
-    "type",    "properties", "required",  "additionalProperties", "items",    "enum",     "const",       "minimum",
-    "maximum", "minLength",  "maxLength", "pattern",              "minItems", "maxItems", "uniqueItems", "anyOf"};
+constexpr std::array<std::string_view, 16> kKeywords = {"type",     "properties", "required",    "additionalProperties",
+                                                        "items",    "enum",       "const",       "minimum",
+                                                        "maximum",  "minLength",  "maxLength",   "pattern",
+                                                        "minItems", "maxItems",   "uniqueItems", "anyOf"};
 constexpr std::array<std::string_view, 8> kAnnotations = {"title",    "description", "$schema", "$id",
                                                           "examples", "default",     "name",    "strict"};
-constexpr std::array<std::string_view, 7> kTypes = {"object", "array", "string", "number", "integer", "boolean", "null"};
+constexpr std::array<std::string_view, 7> kTypes = {"object",  "array",   "string", "number",
+                                                    "integer", "boolean", "null"};
 
 Status bad_schema(const std::string& path, std::string_view keyword, std::string_view wanted) {
   return fail_at(path, ErrorKind::kInvalidInput, "schema: '{}' must be {}", keyword, wanted);
@@ -84,7 +87,8 @@ Status check_type_keyword(const Json& type, const std::string& path) {
     return name.is_string() && std::ranges::find(kTypes, name.get<std::string>()) != kTypes.end();
   };
   const bool list = type.is_array() && !type.empty() && std::ranges::all_of(type, known);
-  if (!known(type) && !list) return bad_schema(path, "type", "one of object, array, string, number, integer, boolean, null, or a list of these");
+  if (!known(type) && !list)
+    return bad_schema(path, "type", "one of object, array, string, number, integer, boolean, null, or a list of these");
   return {};
 }
 
@@ -95,7 +99,8 @@ Status check_keyword(std::string_view key, const Json& value, const std::string&
   if (key == "type") return check_type_keyword(value, path);
   if (key == "properties") {
     if (!value.is_object()) return bad_schema(path, key, "an object");
-    for (const auto& [name, inner] : value.items()) CHECK_OK(check_schema(inner, path + ".properties." + name, depth + 1));
+    for (const auto& [name, inner] : value.items())
+      CHECK_OK(check_schema(inner, path + ".properties." + name, depth + 1));
   } else if (key == "required") {
     if (!value.is_array() || !std::ranges::all_of(value, [](const Json& name) { return name.is_string(); }))
       return bad_schema(path, key, "a list of names");
@@ -143,11 +148,13 @@ bool has_type(const Json& value, std::string_view type) {
   if (type == "boolean") return value.is_boolean();
   if (type == "null") return value.is_null();
   if (type == "number") return value.is_number();
-  return value.is_number_integer() || (value.is_number_float() && std::floor(value.get<double>()) == value.get<double>());
+  return value.is_number_integer() ||
+         (value.is_number_float() && std::floor(value.get<double>()) == value.get<double>());
 }
 
 std::size_t code_points(const std::string& text) noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
 }
 
 /// Empty if `value` fits, else where and why not. The schema has been checked.
@@ -156,7 +163,8 @@ std::string misfit(const Json& value, const Json& schema, const std::string& pat
 std::string misfit_object(const Json& value, const Json& schema, const std::string& path) {
   if (const auto required = schema.find("required"); required != schema.end())
     for (const auto& name : *required)
-      if (!value.contains(name.get<std::string>())) return fmt::format("{}: '{}' is missing", path, name.get<std::string>());
+      if (!value.contains(name.get<std::string>()))
+        return fmt::format("{}: '{}' is missing", path, name.get<std::string>());
   const auto properties = schema.find("properties");
   const auto additional = schema.find("additionalProperties");
   for (const auto& [name, inner] : value.items()) {
@@ -175,7 +183,8 @@ std::string misfit_object(const Json& value, const Json& schema, const std::stri
 
 std::string misfit_array(const Json& value, const Json& schema, const std::string& path) {
   if (value.size() < schema.value("minItems", std::size_t{0})) return path + ": too few items";
-  if (schema.contains("maxItems") && value.size() > schema["maxItems"].get<std::size_t>()) return path + ": too many items";
+  if (schema.contains("maxItems") && value.size() > schema["maxItems"].get<std::size_t>())
+    return path + ": too many items";
   if (schema.value("uniqueItems", false)) {
     std::set<std::string> seen;
     for (const auto& item : value)
@@ -204,12 +213,15 @@ std::string misfit(const Json& value, const Json& schema, const std::string& pat
       return fmt::format("{}: is {}, expected {}", path, value.type_name(), dump(*type));
   }
   if (const auto options = schema.find("enum"); options != schema.end())
-    if (std::ranges::find(*options, value) == options->end()) return fmt::format("{}: is not one of {}", path, dump(*options));
+    if (std::ranges::find(*options, value) == options->end())
+      return fmt::format("{}: is not one of {}", path, dump(*options));
   if (const auto constant = schema.find("const"); constant != schema.end())
     if (value != *constant) return fmt::format("{}: is not {}", path, dump(*constant));
   if (value.is_number()) {
-    if (schema.contains("minimum") && value.get<double>() < schema["minimum"].get<double>()) return path + ": below the minimum";
-    if (schema.contains("maximum") && value.get<double>() > schema["maximum"].get<double>()) return path + ": above the maximum";
+    if (schema.contains("minimum") && value.get<double>() < schema["minimum"].get<double>())
+      return path + ": below the minimum";
+    if (schema.contains("maximum") && value.get<double>() > schema["maximum"].get<double>())
+      return path + ": above the maximum";
   }
   std::string why;
   if (value.is_string()) why = misfit_string(value.get_ref<const std::string&>(), schema, path);
@@ -222,7 +234,8 @@ std::string misfit(const Json& value, const Json& schema, const std::string& pat
   return {};
 }
 
-// ---- finding the value in the answer ---------------------------------------------------------------------------------
+// ---- finding the value in the answer
+// ---------------------------------------------------------------------------------
 
 /// The end of the bracketed stretch that opens at `begin`, or npos.
 std::size_t closing_bracket(std::string_view text, std::size_t begin) noexcept {
@@ -272,7 +285,8 @@ class JsonSchemaChecker final : public Checker {
  public:
   Result<Grade> grade(std::string_view answer, const Expectation& expected) const override {
     if (expected.schema.empty() && expected.value.empty())
-      return fail(ErrorKind::kInvalidInput, "expected: checker 'json_schema' needs a schema, an expected value, or both");
+      return fail(ErrorKind::kInvalidInput,
+                  "expected: checker 'json_schema' needs a schema, an expected value, or both");
     Json schema = true;
     if (!expected.schema.empty()) {
       auto parsed = parse_json(expected.schema);
@@ -314,7 +328,8 @@ const Checker& instance() {
 
 CheckerRecord json_schema_checker();
 CheckerRecord json_schema_checker() {
-  return {"json_schema", "the answer's one JSON value fits a schema and equals the expected value, if one is given", &instance};
+  return {"json_schema", "the answer's one JSON value fits a schema and equals the expected value, if one is given",
+          &instance};
 }
 
 }  // namespace thalamus::check

@@ -34,9 +34,11 @@ bool all_same(const std::vector<Number>& numbers) noexcept {
 /// Two numbers with only this between them are offered as alternatives, or as an expression that was not worked out.
 bool joins_alternatives(std::string_view between) {
   const std::string text = base::lower_ascii(base::trim(between));
-  constexpr std::array<std::string_view, 14> kJoins = {",", ";", "|", "/", "or", "and", ", or", ", and", "&", "to", "+", "*", "-", "^"};
+  constexpr std::array<std::string_view, 14> kJoins = {",",     ";", "|",  "/", "or", "and", ", or",
+                                                       ", and", "&", "to", "+", "*",  "-",   "^"};
   if (std::ranges::find(kJoins, text) != kJoins.end() || text.empty()) return true;
-  for (const std::string_view hedge : {"or", "either", "maybe", "perhaps", "possibly", "alternatively", "could", "might"})
+  for (const std::string_view hedge :
+       {"or", "either", "maybe", "perhaps", "possibly", "alternatively", "could", "might"})
     if (contains_word(text, hedge)) return true;
   return false;
 }
@@ -44,9 +46,11 @@ bool joins_alternatives(std::string_view between) {
 /// After the last '=' that a number follows; a remark in brackets behind a number is dropped.
 std::string_view result_side(std::string_view text) {
   const auto equals = text.rfind('=');
-  if (equals != std::string_view::npos && !find_numbers(text.substr(equals + 1)).empty()) text.remove_prefix(equals + 1);
+  if (equals != std::string_view::npos && !find_numbers(text.substr(equals + 1)).empty())
+    text.remove_prefix(equals + 1);
   const auto bracket = text.find(" (");
-  if (bracket != std::string_view::npos && !find_numbers(text.substr(0, bracket)).empty()) text = text.substr(0, bracket);
+  if (bracket != std::string_view::npos && !find_numbers(text.substr(0, bracket)).empty())
+    text = text.substr(0, bracket);
   return text;
 }
 
@@ -77,7 +81,8 @@ bool lists_numbers(const Reading& reading) {
   for (const auto& line : reading.lines) {
     std::vector<Number> numbers;
     if (!is_bare_number(line, numbers)) continue;
-    if (std::ranges::none_of(different, [&](const Number& n) { return same(n, numbers[0]); })) different.push_back(numbers[0]);
+    if (std::ranges::none_of(different, [&](const Number& n) { return same(n, numbers[0]); }))
+      different.push_back(numbers[0]);
     if (different.size() >= 3) return true;
   }
   return false;
@@ -138,8 +143,9 @@ class NumberChecker final : public Checker {
     }
     grade.normalised = show(*found.number);
     grade.quality = equal_numbers(*found.number, wanted.front(), expected.tolerance) ? 1 : 0;
-    grade.reason = grade.quality > 0 ? fmt::format("the answer is {}", grade.normalised)
-                                     : fmt::format("the answer is {}, expected {}", grade.normalised, show(wanted.front()));
+    grade.reason = grade.quality > 0
+                       ? fmt::format("the answer is {}", grade.normalised)
+                       : fmt::format("the answer is {}, expected {}", grade.normalised, show(wanted.front()));
     return grade;
   }
 };
@@ -153,7 +159,8 @@ const Checker& instance() {
 
 CheckerRecord number_checker();
 CheckerRecord number_checker() {
-  return {"number", "the answer's one resulting number equals the expected one, within a relative tolerance", &instance};
+  return {"number", "the answer's one resulting number equals the expected one, within a relative tolerance",
+          &instance};
 }
 
 }  // namespace thalamus::check

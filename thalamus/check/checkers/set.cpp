@@ -97,8 +97,8 @@ bool says_empty(std::string_view text) {
   const std::string lower = normalise(text);
   if (lower.empty() || lower == "{}") return lower == "{}";
   constexpr std::array<std::string_view, 12> kForms = {
-      "empty", "none", "empty set", "the empty set", "no elements", "nothing", "an empty set", "no items", "no common elements",
-      "there are none", "empty list", "{ }"};
+      "empty",        "none",     "empty set",          "the empty set",  "no elements", "nothing",
+      "an empty set", "no items", "no common elements", "there are none", "empty list",  "{ }"};
   return std::ranges::find(kForms, lower) != kForms.end();
 }
 
@@ -140,7 +140,8 @@ class SetChecker final : public Checker {
  public:
   Result<Grade> grade(std::string_view answer, const Expectation& expected) const override {
     Items wanted = expected.values;
-    if (wanted.empty() && !expected.value.empty()) wanted = split_items(without_introduction(expected.value), Conjunction::kKept);
+    if (wanted.empty() && !expected.value.empty())
+      wanted = split_items(without_introduction(expected.value), Conjunction::kKept);
     for (auto& item : wanted) {
       std::string form = canonical_item(item);
       if (form.empty())
@@ -179,8 +180,9 @@ class SetChecker final : public Checker {
   }
 
   static Grade grade_empty(Grade grade, const Reading& reading, const std::string& text) {
-    const bool braces = !reading.lines.empty() && (reading.lines.back().ends_with("{}") ||
-                                                   reading.lines.back().ends_with("{}.") || reading.lines.back().ends_with("[]"));
+    const bool braces =
+        !reading.lines.empty() && (reading.lines.back().ends_with("{}") || reading.lines.back().ends_with("{}.") ||
+                                   reading.lines.back().ends_with("[]"));
     grade.quality = braces || says_empty(text) ? 1 : 0;
     grade.normalised = grade.quality > 0 ? "{}" : normalise(text);
     grade.reason = grade.quality > 0 ? "the answer is the empty set" : "the answer has items, expected none";

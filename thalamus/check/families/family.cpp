@@ -16,7 +16,13 @@ std::string only(base::Rng& rng, std::string_view what) {
   return fmt::format(fmt::runtime(rng.pick(kForms)), what);
 }
 
-std::string only_number(base::Rng& rng) { return only(rng, "number"); }
+namespace {
+
+std::string with_ending(std::string_view question, std::string_view ending) {
+  return fmt::format("{}{}{}", question, question.ends_with('\n') ? "" : " ", ending);
+}
+
+}  // namespace
 
 Task number_task(std::string prompt, std::string value, std::uint32_t max_output_tokens) {
   Task task;
@@ -27,8 +33,12 @@ Task number_task(std::string prompt, std::string value, std::uint32_t max_output
   return task;
 }
 
-Task number_task(std::string prompt, std::int64_t value, std::uint32_t max_output_tokens) {
-  return number_task(std::move(prompt), std::to_string(value), max_output_tokens);
+Task number_question(base::Rng& rng, std::string_view question, std::string value, std::uint32_t max_output_tokens) {
+  return number_task(with_ending(question, only(rng, "number")), std::move(value), max_output_tokens);
+}
+
+Task number_question(base::Rng& rng, std::string_view question, std::int64_t value, std::uint32_t max_output_tokens) {
+  return number_question(rng, question, std::to_string(value), max_output_tokens);
 }
 
 Task text_task(std::string prompt, std::string value, std::uint32_t max_output_tokens, Strings further) {
@@ -41,9 +51,16 @@ Task text_task(std::string prompt, std::string value, std::uint32_t max_output_t
   return task;
 }
 
-Task list_task(std::string prompt, Strings items, bool ordered, std::uint32_t max_output_tokens) {
+Task text_question(base::Rng& rng, std::string_view question, std::string_view what, std::string value,
+                   std::uint32_t max_output_tokens, Strings further) {
+  return text_task(with_ending(question, only(rng, what)), std::move(value), max_output_tokens,
+                   std::move(further));
+}
+
+Task list_question(base::Rng& rng, std::string_view question, std::string_view what, Strings items, bool ordered,
+                   std::uint32_t max_output_tokens) {
   Task task;
-  task.prompt = std::move(prompt);
+  task.prompt = with_ending(question, only(rng, what));
   task.max_output_tokens = max_output_tokens;
   task.expected.checker = "set";
   task.expected.values = std::move(items);
@@ -112,11 +129,15 @@ std::vector<std::int64_t> different_integers(base::Rng& rng, std::size_t count, 
 }
 
 std::string made_up_word(base::Rng& rng, int syllables) {
-  static const Strings kOnsets = {"b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "bl", "dr", "fl", "gr", "kl", "pr", "st", "tr"};
+  static const Strings kOnsets = {"b", "d", "f", "g",  "k",  "l",  "m",  "n",  "p",  "r",  "s",
+                                  "t", "v", "z", "bl", "dr", "fl", "gr", "kl", "pr", "st", "tr"};
   static const Strings kVowels = {"a", "e", "i", "o", "u"};
   static const Strings kEnds = {"ck", "m", "n", "nd", "ng", "p", "rb", "rt", "sk", "x"};
   std::string word;
-  for (int i = 0; i < syllables; ++i) word += rng.pick(kOnsets) + rng.pick(kVowels);
+  for (int i = 0; i < syllables; ++i) {
+    word += rng.pick(kOnsets);
+    word += rng.pick(kVowels);
+  }
   return word + rng.pick(kEnds);
 }
 

@@ -15,15 +15,22 @@ namespace thalamus::check {
 
 using Strings = std::vector<std::string>;
 
-/// "Answer with only the number." in one of a few wordings.
-[[nodiscard]] std::string only_number(base::Rng& rng);
 /// "Answer with only the <what>." in one of a few wordings.
 [[nodiscard]] std::string only(base::Rng& rng, std::string_view what);
 
+/// The four kinds of question. Each adds its own output instruction, drawn after the arguments are evaluated: the order
+/// in which a compiler evaluates arguments is unspecified, so no call may draw twice from one generator.
 [[nodiscard]] Task number_task(std::string prompt, std::string value, std::uint32_t max_output_tokens);
-[[nodiscard]] Task number_task(std::string prompt, std::int64_t value, std::uint32_t max_output_tokens);
-[[nodiscard]] Task text_task(std::string prompt, std::string value, std::uint32_t max_output_tokens, Strings further = {});
-[[nodiscard]] Task list_task(std::string prompt, Strings items, bool ordered, std::uint32_t max_output_tokens);
+[[nodiscard]] Task number_question(base::Rng& rng, std::string_view question, std::string value,
+                                   std::uint32_t max_output_tokens);
+[[nodiscard]] Task number_question(base::Rng& rng, std::string_view question, std::int64_t value,
+                                   std::uint32_t max_output_tokens);
+[[nodiscard]] Task text_task(std::string prompt, std::string value, std::uint32_t max_output_tokens,
+                             Strings further = {});
+[[nodiscard]] Task text_question(base::Rng& rng, std::string_view question, std::string_view what, std::string value,
+                                 std::uint32_t max_output_tokens, Strings further = {});
+[[nodiscard]] Task list_question(base::Rng& rng, std::string_view question, std::string_view what, Strings items,
+                                 bool ordered, std::uint32_t max_output_tokens);
 /// Adds the options to the prompt, in random order; `options[0]` is the right one.
 [[nodiscard]] Task choice_task(base::Rng& rng, std::string prompt, Strings options, std::uint32_t max_output_tokens);
 
@@ -49,7 +56,8 @@ template <class Container>
 [[nodiscard]] std::string with_article(std::string_view noun);
 
 /// Different integers in [low, high].
-[[nodiscard]] std::vector<std::int64_t> different_integers(base::Rng& rng, std::size_t count, std::int64_t low, std::int64_t high);
+[[nodiscard]] std::vector<std::int64_t> different_integers(base::Rng& rng, std::size_t count, std::int64_t low,
+                                                           std::int64_t high);
 /// A pronounceable made-up word of `syllables` syllables, which no model has a fact about.
 [[nodiscard]] std::string made_up_word(base::Rng& rng, int syllables);
 
@@ -60,7 +68,7 @@ template <class Container>
 [[nodiscard]] const Strings& fruits();
 [[nodiscard]] const Strings& animals();
 [[nodiscard]] const Strings& colours();
-[[nodiscard]] const Strings& goods();     ///< countable things, plural
+[[nodiscard]] const Strings& goods();  ///< countable things, plural
 [[nodiscard]] const Strings& hobbies();
 [[nodiscard]] const Strings& places();    ///< rooms and the like: "kitchen"
 [[nodiscard]] const Strings& portable();  ///< things one carries: "lamp"

@@ -28,7 +28,8 @@ Task sort_numbers(base::Rng& rng, std::size_t count, std::int64_t low, std::int6
     case 2: text = fmt::format("Put these numbers in {} order: {}.", order, given); break;
     default: text = fmt::format("Sort the list [{}] in {} order.", given, order); break;
   }
-  return list_task(text + " " + only(rng, "numbers, separated by commas"), shown(values), true, static_cast<std::uint32_t>(24 + 6 * count));
+  return list_question(rng, text, "numbers, separated by commas", shown(values), true,
+                       static_cast<std::uint32_t>(24 + 6 * count));
 }
 
 Task sort_words(base::Rng& rng, std::size_t count) {
@@ -37,7 +38,8 @@ Task sort_words(base::Rng& rng, std::size_t count) {
   std::ranges::sort(values);
   const std::string text = rng.below(2) == 0 ? fmt::format("Sort these words alphabetically: {}.", given)
                                              : fmt::format("Put these words in alphabetical order: {}.", given);
-  return list_task(text + " " + only(rng, "words, separated by commas"), std::move(values), true, static_cast<std::uint32_t>(24 + 6 * count));
+  return list_question(rng, text, "words, separated by commas", std::move(values), true,
+                       static_cast<std::uint32_t>(24 + 6 * count));
 }
 
 enum class Operation : std::uint8_t { kUnion, kIntersection, kDifference, kSymmetric };
@@ -56,7 +58,8 @@ Strings apply(Operation operation, const Strings& a, const Strings& b) {
 
 Task set_question(base::Rng& rng, std::size_t size, Operation operation, bool of_words) {
   const std::size_t common = static_cast<std::size_t>(rng.between(1, static_cast<std::int64_t>(size) - 1));
-  const Strings pool = of_words ? sample(rng, fruits(), 2 * size - common) : shown(different_integers(rng, 2 * size - common, 1, 60));
+  const Strings pool =
+      of_words ? sample(rng, fruits(), 2 * size - common) : shown(different_integers(rng, 2 * size - common, 1, 60));
   const auto middle = static_cast<std::ptrdiff_t>(size);
   Strings a(pool.begin(), pool.begin() + middle);
   Strings b(pool.end() - middle, pool.end());
@@ -72,20 +75,23 @@ Task set_question(base::Rng& rng, std::size_t size, Operation operation, bool of
                                : fmt::format("Which elements are in both {} and {}?", left, right);
       break;
     case Operation::kDifference: text = fmt::format("What is the set difference {} minus {}?", left, right); break;
-    case Operation::kSymmetric: text = fmt::format("What is the symmetric difference of {} and {}?", left, right); break;
+    case Operation::kSymmetric:
+      text = fmt::format("What is the symmetric difference of {} and {}?", left, right);
+      break;
   }
-  return list_task(text + " " + only(rng, "elements, separated by commas"), apply(operation, a, b), false,
-                   static_cast<std::uint32_t>(24 + 6 * size));
+  return list_question(rng, text, "elements, separated by commas", apply(operation, a, b), false,
+                       static_cast<std::uint32_t>(24 + 6 * size));
 }
 
 Task pick_one(base::Rng& rng, std::size_t count, std::int64_t low, std::int64_t high, bool middle) {
   auto values = different_integers(rng, count, low, high);
   const std::string given = join(shown(values));
   std::ranges::sort(values);
-  if (middle) return number_task(fmt::format("What is the median of {}? {}", given, only_number(rng)), values[count / 2], 24);
+  if (middle) return number_question(rng, fmt::format("What is the median of {}?", given), values[count / 2], 24);
   const bool largest = rng.below(2) == 0;
-  return number_task(fmt::format("What is the {} of these numbers: {}? {}", largest ? "largest" : "smallest", given, only_number(rng)),
-                     largest ? values.back() : values.front(), 24);
+  return number_question(rng,
+                         fmt::format("What is the {} of these numbers: {}?", largest ? "largest" : "smallest", given),
+                         largest ? values.back() : values.front(), 24);
 }
 
 Task generate(Difficulty difficulty, base::Rng& rng) {
@@ -93,7 +99,8 @@ Task generate(Difficulty difficulty, base::Rng& rng) {
   if (difficulty == Difficulty::kEasy) {
     if (kind < 2) return sort_numbers(rng, 4, 1, 50);
     if (kind == 2) return sort_words(rng, 3);
-    return kind == 3 ? pick_one(rng, 5, 1, 99, false) : set_question(rng, 3, Operation::kIntersection, rng.below(2) == 0);
+    return kind == 3 ? pick_one(rng, 5, 1, 99, false)
+                     : set_question(rng, 3, Operation::kIntersection, rng.below(2) == 0);
   }
   if (difficulty == Difficulty::kMedium) {
     if (kind == 0) return sort_numbers(rng, 8, -40, 99);

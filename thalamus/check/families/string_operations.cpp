@@ -10,7 +10,8 @@ namespace thalamus::check {
 namespace {
 
 std::string ordinal(std::size_t number) {
-  static const Strings kNames = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"};
+  static const Strings kNames = {"first", "second",  "third",  "fourth", "fifth",
+                                 "sixth", "seventh", "eighth", "ninth",  "tenth"};
   return kNames[number - 1];
 }
 
@@ -28,32 +29,37 @@ std::string upper(std::string text) {
 std::int64_t count(std::string_view text, char letter) { return std::ranges::count(text, letter); }
 
 Task reverse_task(base::Rng& rng, const std::string& text) {
-  constexpr std::array<std::string_view, 4> kForms = {"Reverse the string '{}'.", "Reverse the word '{}'.", "Write '{}' backwards.",
-                                                      "What is '{}' spelled backwards?"};
-  return text_task(fmt::format(fmt::runtime(rng.pick(kForms)), text) + " " + only(rng, "result"), reversed(text), 32);
+  constexpr std::array<std::string_view, 4> kForms = {"Reverse the string '{}'.", "Reverse the word '{}'.",
+                                                      "Write '{}' backwards.", "What is '{}' spelled backwards?"};
+  return text_question(rng, fmt::format(fmt::runtime(rng.pick(kForms)), text), "result", reversed(text), 32);
 }
 
 Task count_task(base::Rng& rng, const std::string& text, char letter) {
-  constexpr std::array<std::string_view, 3> kForms = {"How many times does the letter {} appear in '{}'?", "Count the letter {} in '{}'.",
+  constexpr std::array<std::string_view, 3> kForms = {"How many times does the letter {} appear in '{}'?",
+                                                      "Count the letter {} in '{}'.",
                                                       "How often does the letter {} occur in '{}'?"};
-  return number_task(fmt::format(fmt::runtime(rng.pick(kForms)), letter, text) + " " + only_number(rng), count(text, letter), 24);
+  return number_question(rng, fmt::format(fmt::runtime(rng.pick(kForms)), letter, text), count(text, letter), 24);
 }
 
 Task length_task(base::Rng& rng, const std::string& text) {
-  constexpr std::array<std::string_view, 3> kForms = {"How many letters are in the word '{}'?", "How many letters does '{}' have?",
+  constexpr std::array<std::string_view, 3> kForms = {"How many letters are in the word '{}'?",
+                                                      "How many letters does '{}' have?",
                                                       "How long is the string '{}', in characters?"};
-  return number_task(fmt::format(fmt::runtime(rng.pick(kForms)), text) + " " + only_number(rng), static_cast<std::int64_t>(text.size()), 24);
+  return number_question(rng, fmt::format(fmt::runtime(rng.pick(kForms)), text), static_cast<std::int64_t>(text.size()),
+                         24);
 }
 
 Task letter_task(base::Rng& rng, const std::string& text, std::size_t place, bool from_end) {
   const std::string where = place == 1 && from_end ? "last" : from_end ? ordinal(place) + " to last" : ordinal(place);
   const char letter = from_end ? text[text.size() - place] : text[place - 1];
-  return text_task(fmt::format("What is the {} letter of '{}'? {}", where, text, only(rng, "letter")), std::string(1, letter), 24);
+  return text_question(rng, fmt::format("What is the {} letter of '{}'?", where, text), "letter",
+                       std::string(1, letter), 24);
 }
 
 Task upper_task(base::Rng& rng, const std::string& text) {
-  constexpr std::array<std::string_view, 3> kForms = {"Convert '{}' to upper case.", "Write '{}' in capital letters.", "Change '{}' to uppercase."};
-  Task task = text_task(fmt::format(fmt::runtime(rng.pick(kForms)), text) + " " + only(rng, "result"), upper(text), 32);
+  constexpr std::array<std::string_view, 3> kForms = {"Convert '{}' to upper case.", "Write '{}' in capital letters.",
+                                                      "Change '{}' to uppercase."};
+  Task task = text_question(rng, fmt::format(fmt::runtime(rng.pick(kForms)), text), "result", upper(text), 32);
   task.expected.match_case = true;
   return task;
 }
@@ -71,13 +77,15 @@ char letter_of(base::Rng& rng, const std::string& text) {
 std::string phrase(base::Rng& rng, std::size_t length) { return join(sample(rng, words(), length), " "); }
 
 Task easy(base::Rng& rng) {
-  const std::string word = rng.below(2) == 0 ? rng.pick(words()) : made_up_word(rng, static_cast<int>(rng.between(1, 2)));
+  const std::string word =
+      rng.below(2) == 0 ? rng.pick(words()) : made_up_word(rng, static_cast<int>(rng.between(1, 2)));
   switch (rng.below(5)) {
     case 0: return letter_task(rng, word, 1, rng.below(2) == 0);
     case 1: return upper_task(rng, rng.below(2) == 0 ? phrase(rng, 2) : word);
     case 2: return length_task(rng, word);
-    case 3: return number_task(fmt::format("How many words are in '{}'? {}", phrase(rng, 3 + word.size() % 3), only_number(rng)),
-                               static_cast<std::int64_t>(3 + word.size() % 3), 24);
+    case 3:
+      return number_question(rng, fmt::format("How many words are in '{}'?", phrase(rng, 3 + word.size() % 3)),
+                             static_cast<std::int64_t>(3 + word.size() % 3), 24);
     default: return letter_task(rng, word, static_cast<std::size_t>(rng.between(1, 3)), false);
   }
 }
@@ -103,7 +111,7 @@ Task hard(base::Rng& rng) {
       const std::string text = phrase(rng, 3);
       std::int64_t vowels = 0;
       for (const char vowel : std::string_view("aeiou")) vowels += count(text, vowel);
-      return number_task(fmt::format("How many vowels are in '{}'? {}", text, only_number(rng)), vowels, 24);
+      return number_question(rng, fmt::format("How many vowels are in '{}'?", text), vowels, 24);
     }
     default: return reverse_task(rng, phrase(rng, 2));
   }

@@ -15,16 +15,30 @@ struct Rate {
 };
 
 constexpr std::array kWhole = {
-    Rate{"kilometres", "metres", 1000, 1}, Rate{"metres", "centimetres", 100, 1},  Rate{"hours", "minutes", 60, 1},
-    Rate{"minutes", "seconds", 60, 1},     Rate{"kilograms", "grams", 1000, 1},    Rate{"litres", "millilitres", 1000, 1},
-    Rate{"days", "hours", 24, 1},          Rate{"weeks", "days", 7, 1},            Rate{"feet", "inches", 12, 1},
-    Rate{"yards", "feet", 3, 1},           Rate{"centimetres", "millimetres", 10, 1}, Rate{"tonnes", "kilograms", 1000, 1},
+    Rate{"kilometres", "metres", 1000, 1},
+    Rate{"metres", "centimetres", 100, 1},
+    Rate{"hours", "minutes", 60, 1},
+    Rate{"minutes", "seconds", 60, 1},
+    Rate{"kilograms", "grams", 1000, 1},
+    Rate{"litres", "millilitres", 1000, 1},
+    Rate{"days", "hours", 24, 1},
+    Rate{"weeks", "days", 7, 1},
+    Rate{"feet", "inches", 12, 1},
+    Rate{"yards", "feet", 3, 1},
+    Rate{"centimetres", "millimetres", 10, 1},
+    Rate{"tonnes", "kilograms", 1000, 1},
     Rate{"pounds", "ounces", 16, 1},
 };
 constexpr std::array kExact = {
-    Rate{"miles", "kilometres", 1609344, 1000000},  Rate{"inches", "centimetres", 254, 100}, Rate{"feet", "metres", 3048, 10000},
-    Rate{"pounds", "kilograms", 45359237, 100000000}, Rate{"yards", "metres", 9144, 10000},   Rate{"kilometres", "miles", 1000000, 1609344},
-    Rate{"kilograms", "pounds", 100000000, 45359237}, Rate{"centimetres", "inches", 100, 254}, Rate{"metres", "feet", 10000, 3048},
+    Rate{"miles", "kilometres", 1609344, 1000000},
+    Rate{"inches", "centimetres", 254, 100},
+    Rate{"feet", "metres", 3048, 10000},
+    Rate{"pounds", "kilograms", 45359237, 100000000},
+    Rate{"yards", "metres", 9144, 10000},
+    Rate{"kilometres", "miles", 1000000, 1609344},
+    Rate{"kilograms", "pounds", 100000000, 45359237},
+    Rate{"centimetres", "inches", 100, 254},
+    Rate{"metres", "feet", 10000, 3048},
 };
 
 std::string question(base::Rng& rng, std::string_view amount, std::string_view from, std::string_view to) {
@@ -43,8 +57,8 @@ std::string ended(std::string text, std::string_view extra) {
 Task real_whole(base::Rng& rng) {
   const Rate& rate = rng.pick(kWhole);
   const std::int64_t amount = rng.between(2, 99);
-  return number_task(ended(question(rng, std::to_string(amount), rate.from, rate.to), "") + " " + only_number(rng),
-                     amount * rate.numerator, 32);
+  return number_question(rng, ended(question(rng, std::to_string(amount), rate.from, rate.to), ""),
+                         amount * rate.numerator, 32);
 }
 
 Task real_rounded(base::Rng& rng) {
@@ -54,8 +68,9 @@ Task real_rounded(base::Rng& rng) {
     if (tenths % 10 == 0) continue;
     std::string value = rounded_quotient(tenths * rate.numerator, rate.denominator * 10, 2);
     if (value.empty()) continue;
-    return number_task(ended(question(rng, decimal(tenths, 1), rate.from, rate.to), ", rounded to two decimals") + " " + only_number(rng),
-                       std::move(value), 40);
+    return number_question(rng,
+                           ended(question(rng, decimal(tenths, 1), rate.from, rate.to), ", rounded to two decimals"),
+                           std::move(value), 40);
   }
 }
 
@@ -63,8 +78,8 @@ Task temperature(base::Rng& rng) {
   const std::int64_t celsius = rng.between(-40, 60) * 5;
   const std::int64_t fahrenheit = celsius * 9 / 5 + 32;
   if (rng.below(2) == 0)
-    return number_task(fmt::format("Convert {} degrees Celsius to Fahrenheit. {}", celsius, only_number(rng)), fahrenheit, 32);
-  return number_task(fmt::format("Convert {} degrees Fahrenheit to Celsius. {}", fahrenheit, only_number(rng)), celsius, 32);
+    return number_question(rng, fmt::format("Convert {} degrees Celsius to Fahrenheit.", celsius), fahrenheit, 32);
+  return number_question(rng, fmt::format("Convert {} degrees Fahrenheit to Celsius.", fahrenheit), celsius, 32);
 }
 
 Task speed(base::Rng& rng) {
@@ -75,7 +90,7 @@ Task speed(base::Rng& rng) {
     if (value.empty() || (to_metres && amount * 10 % 36 == 0)) continue;
     const std::string text = to_metres ? fmt::format("Convert {} km/h to m/s, rounded to two decimals.", amount)
                                        : fmt::format("Convert {} m/s to km/h, rounded to one decimal.", amount);
-    return number_task(text + " " + only_number(rng), std::move(value), 40);
+    return number_question(rng, text, std::move(value), 40);
   }
 }
 
@@ -96,11 +111,19 @@ Task invented_one(base::Rng& rng) {
   const std::int64_t amount = rng.between(2, 20);
   std::string text;
   switch (rng.below(3)) {
-    case 0: text = fmt::format("If 1 {} is {} {}s, how many {}s are {} {}s?", unit[0], rate, unit[1], unit[1], amount, unit[0]); break;
-    case 1: text = fmt::format("1 {} equals {} {}s. How many {}s are {} {}s?", unit[0], rate, unit[1], unit[1], amount, unit[0]); break;
-    default: text = fmt::format("1 {} = {} {}s. Convert {} {}s to {}s.", unit[0], rate, unit[1], amount, unit[0], unit[1]); break;
+    case 0:
+      text =
+          fmt::format("If 1 {} is {} {}s, how many {}s are {} {}s?", unit[0], rate, unit[1], unit[1], amount, unit[0]);
+      break;
+    case 1:
+      text =
+          fmt::format("1 {} equals {} {}s. How many {}s are {} {}s?", unit[0], rate, unit[1], unit[1], amount, unit[0]);
+      break;
+    default:
+      text = fmt::format("1 {} = {} {}s. Convert {} {}s to {}s.", unit[0], rate, unit[1], amount, unit[0], unit[1]);
+      break;
   }
-  return number_task(text + " " + only_number(rng), amount * rate, 32);
+  return number_question(rng, text, amount * rate, 32);
 }
 
 Task invented_chain(base::Rng& rng, std::size_t steps, bool backwards) {
@@ -114,9 +137,10 @@ Task invented_chain(base::Rng& rng, std::size_t steps, bool backwards) {
   }
   const std::int64_t amount = rng.between(3, 29);
   const std::string given = join_and(rates);
-  std::string text = backwards ? fmt::format("If {}, how many {}s are {} {}s?", given, unit[0], amount * factor, unit[steps])
-                               : fmt::format("If {}, how many {}s are {} {}s?", given, unit[steps], amount, unit[0]);
-  return number_task(text + " " + only_number(rng), backwards ? amount : amount * factor, 40);
+  std::string text = backwards
+                         ? fmt::format("If {}, how many {}s are {} {}s?", given, unit[0], amount * factor, unit[steps])
+                         : fmt::format("If {}, how many {}s are {} {}s?", given, unit[steps], amount, unit[0]);
+  return number_question(rng, text, backwards ? amount : amount * factor, 40);
 }
 
 Task generate(Difficulty difficulty, base::Rng& rng) {

@@ -1,0 +1,162 @@
+// Argument parsing of `thalamus`. Exit codes: 0 done, 1 the answer is "no", 2 usage or input, 3 environment.
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "app/thalamus/verbs.h"
+
+namespace {
+
+using namespace thalamus::app;
+using Run = std::function<int()>;
+
+struct Chosen {
+  Run run;
+  bool json = false;
+  [[nodiscard]] Style style() const { return json ? Style::kJson : Style::kText; }
+};
+
+CLI::App* add_verb(CLI::App& app, Chosen& chosen, const char* name, const char* help) {
+  CLI::App* verb = app.add_subcommand(name, help);
+  verb->add_flag("--json", chosen.json, "print JSON");
+  return verb;
+}
+
+void add_serve(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<ServeArguments>();
+  CLI::App* verb = add_verb(app, chosen, "serve", "run the gateway");
+  verb->add_option("--config", arguments->config, "YAML file (default: the default configuration)");
+  verb->add_option("--state", arguments->state_folder, "folder for sockets, logs and the trace (default: XDG state)");
+  verb->add_flag("--hints", arguments->hints, "print three commands to try");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return serve(*arguments, chosen.style()); }; });
+}
+
+void add_check(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<CheckArguments>();
+  CLI::App* verb = add_verb(app, chosen, "check", "validate a configuration and run its tests");
+  verb->add_option("--config,config", arguments->config, "YAML file (default: the default configuration)");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return check(*arguments, chosen.style()); }; });
+}
+
+void add_probe(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<ProbeArguments>();
+  CLI::App* verb = add_verb(app, chosen, "probe", "ask tasks with checkable answers; write an outcome table; resumable");
+  verb->add_option("--config", arguments->config, "YAML file whose targets are asked (default: the default configuration)");
+  verb->add_option("--base-url", arguments->base_url, "ask a server that runs already, for example http://127.0.0.1:8080/v1");
+  verb->add_option("--key", arguments->key, "bearer key for --base-url");
+  verb->add_option("--targets", arguments->targets, "models or routes to ask (default: every model)")->delimiter(',');
+  verb->add_option("--tasks", arguments->tasks, "your own tasks, JSON lines (default: generated tasks)");
+  verb->add_option("--seed", arguments->seed, "seed of the generated tasks");
+  verb->add_option("--per-cell", arguments->per_cell, "tasks of each family and difficulty")->check(CLI::Range(1, 10000));
+  verb->add_option("--families", arguments->families, "families of generated tasks (default: all)")->delimiter(',');
+  verb->add_option("--out", arguments->out, "outcome table to write (.jsonl, .jsonl.gz, .jsonl.zst)")->required();
+  verb->add_option("--concurrency", arguments->concurrency, "answers asked for at the same time")->check(CLI::Range(1, 256));
+  verb->add_option("--cost-cap", arguments->cost_max_usd, "stop at this many USD");
+  verb->add_option("--rate", arguments->rate_max, "requests a second at most");
+  verb->add_option("--timeout", arguments->timeout_seconds, "seconds for one answer");
+  verb->add_flag("--quiet", arguments->quiet, "no progress");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return probe(*arguments, chosen.style()); }; });
+}
+
+void add_train(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* verb = add_verb(app, chosen, "train", "learn a snapshot from an outcome table");
+  verb->add_option("--data", arguments->data, "outcome table")->required();
+  verb->add_option("--method", arguments->method, "a method of `thalamus methods`, or auto");
+  verb->add_option("--options", arguments->options, "options of the method: k=50,weighted=true");
+  verb->add_option("--features", arguments->features, "features (default: the method's)")->delimiter(',');
+  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
+  verb->add_option("--seed", arguments->seed, "seed");
+  verb->add_option("--out", arguments->out, "snapshot to write")->required();
+  verb->add_flag("--quiet", arguments->quiet, "no progress");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return train(*arguments, chosen.style()); }; });
+}
+
+void add_eval(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<EvalArguments>();
+  CLI::App* verb = add_verb(app, chosen, "eval", "methods x tables -> metrics with intervals");
+  verb->add_option("--train", arguments->train, "outcome tables to learn from")->required()->delimiter(',');
+  verb->add_option("--test", arguments->test, "outcome table to score on")->required();
+  verb->add_option("--methods", arguments->methods, "methods, all, or snapshot:FILE")->delimiter(',');
+  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
+  verb->add_option("--seed", arguments->seed, "seed");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)");
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second");
+  verb->add_option("--html", arguments->html, "write a self-contained page");
+  verb->add_option("--json-file", arguments->json, "write the JSON to a file");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); }; });
+}
+
+void add_route(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<RouteArguments>();
+  CLI::App* verb = add_verb(app, chosen, "route", "snapshot + requests -> decisions, without a server");
+  verb->add_option("--snapshot", arguments->snapshot, "snapshot")->required();
+  verb->add_option("--requests", arguments->requests, "requests or an outcome table, JSON lines")->required();
+  verb->add_option("--out", arguments->out, "decisions, JSON lines (default: standard output)");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)");
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second");
+  verb->add_option("--max-cost-usd", arguments->max_cost_usd, "hard limit on the cost of a request");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return route(*arguments, chosen.style()); }; });
+}
+
+void add_explain(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<ExplainArguments>();
+  CLI::App* verb = add_verb(app, chosen, "explain", "one prompt -> features, estimates, limits, choice, what would flip it");
+  verb->add_option("--config", arguments->config, "YAML file (default: the default configuration)");
+  verb->add_option("--snapshot", arguments->snapshot, "a snapshot instead of a configuration");
+  verb->add_option("--route", arguments->route, "route of the configuration (default: the first)");
+  verb->add_option("prompt", arguments->prompt, "the prompt, or - for standard input")->required();
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return explain(*arguments, chosen.style()); }; });
+}
+
+void add_trace(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<TraceArguments>();
+  CLI::App* verb = add_verb(app, chosen, "trace", "list, show, export decision records");
+  verb->add_option("--folder", arguments->folder, "trace folder (default: the gateway's)");
+  verb->require_subcommand(1);
+  CLI::App* list = verb->add_subcommand("list", "the newest records");
+  list->add_option("--limit", arguments->limit, "how many");
+  CLI::App* show = verb->add_subcommand("show", "one record");
+  show->add_option("id", arguments->id, "decision id (or its beginning)")->required();
+  CLI::App* export_verb = verb->add_subcommand("export", "write an outcome table");
+  export_verb->add_option("--out", arguments->out, "outcome table to write")->required();
+  for (CLI::App* action : {list, show, export_verb}) {
+    action->add_flag("--json", chosen.json, "print JSON");
+    action->callback([=] { arguments->action = action->get_name(); });
+  }
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return trace(*arguments, chosen.style()); }; });
+}
+
+void add_simulate(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<SimulateArguments>();
+  CLI::App* verb = add_verb(app, chosen, "simulate", "workload + fleet + faults -> what the operator would see");
+  verb->add_option("--scenario", arguments->scenario, "scenario file (default: the built-in one)");
+  verb->add_option("--seed", arguments->seed, "seed; the same seed gives the same run, bit for bit");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return simulate(*arguments, chosen.style()); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Thalamus: a routing engine for LLM systems.\nExit codes: 0 done, 1 the answer is \"no\", 2 usage or input, 3 environment.");
+  app.set_version_flag("--version", THALAMUS_VERSION);
+  app.require_subcommand(1);
+  Chosen chosen;
+  add_serve(app, chosen);
+  add_check(app, chosen);
+  add_probe(app, chosen);
+  add_train(app, chosen);
+  add_eval(app, chosen);
+  add_route(app, chosen);
+  add_explain(app, chosen);
+  CLI::App* methods_verb = add_verb(app, chosen, "methods", "every registered method of every level");
+  methods_verb->callback([&chosen] { chosen.run = [&chosen] { return methods(chosen.style()); }; });
+  add_trace(app, chosen);
+  add_simulate(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : thalamus::base::kExitUsage;
+  }
+  return chosen.run();
+}

@@ -1,0 +1,414 @@
+// The pass from a request to its Description. Time is linear in the text: the counts read every byte once, tokens and
+// letters read the sampled text once.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "thalamus/base/hash.h"
+#include "thalamus/base/rng.h"
+#include "thalamus/base/text.h"
+#include "thalamus/feature/description.h"
+#include "thalamus/feature/json_scan.h"
+#include "thalamus/feature/text_scan.h"
+#include "thalamus/feature/word_classes.h"
+
+namespace thalamus::feature {
+namespace {
+
+/// Which words the text holds, as a small bit set: collisions only make two words look alike.
+class WordSet {
+ public:
+  void add(std::uint64_t hash) noexcept { bits_[slot(hash)] |= bit(hash); }
+  [[nodiscard]] bool holds(std::uint64_t hash) const noexcept { return (bits_[slot(hash)] & bit(hash)) != 0; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    std::size_t count = 0;
+    for (const std::uint64_t word : bits_) count += static_cast<std::size_t>(std::popcount(word));
+    return count;
+  }
+
+ private:
+  static std::size_t slot(std::uint64_t hash) noexcept { return (hash >> 6) % kWords; }
+  static std::uint64_t bit(std::uint64_t hash) noexcept { return std::uint64_t{1} << (hash & 63U); }
+  static constexpr std::size_t kWords = 256;
+  std::array<std::uint64_t, kWords> bits_{};
+};
+
+constexpr std::uint64_t kFnvOffset = 0xcbf29ce484222325ULL;
+constexpr std::uint64_t kFnvPrime = 0x100000001b3ULL;
+
+/// Splits text into tokens: ASCII alphanumeric runs and single code points beyond ASCII, lower-cased. `token` gets the
+/// hash64 of each, `letter` each lower-cased code point.
+template <class Token, class Letter>
+void tokenize(std::string_view text, Token&& token, Letter&& letter) {
+  std::uint64_t run = kFnvOffset;
+  bool in_run = false;
+  const auto end_run = [&] {
+    if (in_run) token(base::mix64(run));
+    in_run = false;
+    run = kFnvOffset;
+  };
+  std::string encoded;
+  std::size_t position = 0;
+  while (position < text.size()) {
+    char32_t c = static_cast<unsigned char>(text[position]);
+    if (c < 0x80) {
+      ++position;
+      if (c >= 'A' && c <= 'Z') c += 32;
+    } else {
+      c = lower_code_point(base::next_code_point(text, position));
+    }
+    letter(c);
+    if (c >= 0x80) {
+      end_run();
+      encoded.clear();
+      base::append_utf8(encoded, c);
+      token(base::hash64(encoded));
+    } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      run = (run ^ c) * kFnvPrime;
+      in_run = true;
+    } else {
+      end_run();
+    }
+  }
+  end_run();
+}
+
+/// Facts of all tools together.
+struct ToolFacts {
+  std::size_t count = 0;
+  std::size_t parameters = 0;
+  std::size_t nested = 0;
+  std::size_t bytes = 0;
+  double match_best = 0;
+  WordSet words;  ///< of all tools
+};
+
+bool is_nested_type(std::string_view type) noexcept {
+  return type == "\"array\"" || type == "\"object\"" || type == "\"dict\"" || type == "\"list\"" ||
+         type == "\"tuple\"";
+}
+
+void read_tool(std::string_view name, std::string_view description, std::string_view parameters, const WordSet& words,
+               ToolFacts& facts) {
+  std::size_t total = 0;
+  std::size_t found = 0;
+  const auto count_word = [&](std::uint64_t hash) {
+    ++total;
+    found += words.holds(hash) ? 1 : 0;
+    facts.words.add(hash);
+  };
+  const auto ignore = [](char32_t) {};
+  tokenize(name.substr(0, kToolBytesMax), count_word, ignore);
+  tokenize(description.substr(0, kToolBytesMax), count_word, ignore);
+  facts.bytes += name.size() + description.size() + parameters.size();
+  json_for_each_member(parameters.substr(0, kToolBytesMax), [&](std::string_view key, std::string_view value) {
+    if (key != "properties") return true;
+    json_for_each_member(value, [&](std::string_view property, std::string_view schema) {
+      ++facts.parameters;
+      tokenize(property, count_word, ignore);
+      json_for_each_member(schema, [&](std::string_view field, std::string_view type) {
+        if (field != "type") return true;
+        facts.nested += is_nested_type(type) ? 1 : 0;
+        return false;
+      });
+      return true;
+    });
+    return false;
+  });
+  if (total > 0) facts.match_best = std::max(facts.match_best, static_cast<double>(found) / static_cast<double>(total));
+}
+
+// One element of a tools array: {"type":"function","function":{...}} or the bare function.
+void read_tool_json(std::string_view tool, const WordSet& words, ToolFacts& facts) {
+  std::string_view body = tool;
+  json_for_each_member(tool, [&](std::string_view key, std::string_view value) {
+    if (key != "function" || value.front() != '{') return true;
+    body = value;
+    return false;
+  });
+  std::string name;
+  std::string description;
+  std::string_view parameters;
+  json_for_each_member(body, [&](std::string_view key, std::string_view value) {
+    if (key == "name") json_append_string(value, name);
+    if (key == "description") json_append_string(value, description);
+    if (key == "parameters") parameters = value;
+    return true;
+  });
+  read_tool(name, description, parameters, words, facts);
+}
+
+/// What surrounds the text.
+struct Frame {
+  std::size_t messages = 1;
+  bool system = false;
+};
+
+std::string_view whole_code_points_front(std::string_view text, std::size_t bytes) noexcept {
+  while (bytes > 0 && bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) --bytes;
+  return text.substr(0, bytes);
+}
+
+/// Collects pieces joined by newlines: counts over all, head and tail of the joined text in `text`.
+class TextBuilder {
+ public:
+  explicit TextBuilder(std::string& text) noexcept : text_(text) { text_.clear(); }
+
+  void add(std::string_view piece) {
+    if (!first_) put("\n");
+    first_ = false;
+    put(piece);
+  }
+  void finish() {
+    counts.finish();
+    if (text_.size() <= kTokensMax) return;
+    const std::string_view all = text_;
+    std::size_t tail = all.size() - kTextTailBytes;
+    while (tail < all.size() && (static_cast<unsigned char>(all[tail]) & 0xc0U) == 0x80U) ++tail;
+    const std::size_t head = whole_code_points_front(all, kTextHeadBytes).size();
+    text_[head] = '\n';
+    text_.erase(head + 1, tail - head - 1);
+  }
+  TextCounts counts;
+
+ private:
+  // `text_` holds the head and at least the last kTextTailBytes; the middle is cut away whenever it is full.
+  void put(std::string_view piece) {
+    counts.feed(piece);
+    while (true) {
+      const std::size_t taken = std::min(piece.size(), 2 * kTokensMax - text_.size());
+      text_.append(piece.substr(0, taken));
+      piece.remove_prefix(taken);
+      if (piece.empty()) return;
+      text_.erase(kTextHeadBytes, text_.size() - kTokensMax);
+    }
+  }
+  std::string& text_;
+  bool first_ = true;
+};
+
+float log_count(double value) noexcept { return static_cast<float>(std::log1p(value)); }
+
+void set(Description& out, Signal which, float value) noexcept { out.signals[static_cast<std::size_t>(which)] = value; }
+
+void read_tokens(Description& out, WordSet& words, std::array<std::uint32_t, kWordClassCount>& classes) {
+  out.tokens.clear();
+  out.letters.clear();
+  bool after_space = true;
+  tokenize(
+      out.text,
+      [&](std::uint64_t hash) {
+        if (out.tokens.size() < kTokensMax) out.tokens.push_back(hash);
+        words.add(hash);
+        unsigned bits = word_class(hash);
+        while (bits != 0) {
+          ++classes[static_cast<std::size_t>(std::countr_zero(bits))];
+          bits &= bits - 1;
+        }
+      },
+      [&](char32_t c) {
+        const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+        if (!space || !after_space) out.letters.push_back(space ? U' ' : c);
+        after_space = space;
+      });
+}
+
+void set_count_signals(const TextCounts& counts, Description& out) {
+  const double characters = std::max<double>(1, static_cast<double>(counts.characters));
+  const auto rate = [&](Signal which, std::uint64_t count) {
+    set(out, which, static_cast<float>(static_cast<double>(count) / characters));
+  };
+  const auto count = [&](Signal which, std::uint64_t value) { set(out, which, log_count(static_cast<double>(value))); };
+  count(Signal::kLogBytes, counts.bytes);
+  count(Signal::kLogWords, counts.words);
+  count(Signal::kLogLines, counts.lines);
+  count(Signal::kLastLineBytes, counts.last_line_bytes);
+  rate(Signal::kDigitRate, counts.digits);
+  rate(Signal::kUpperRate, counts.uppers);
+  rate(Signal::kSpaceRate, counts.spaces);
+  rate(Signal::kNewlineRate, counts.newlines);
+  rate(Signal::kPunctuationRate, counts.punctuation);
+  rate(Signal::kBracketRate, counts.brackets);
+  rate(Signal::kQuoteRate, counts.quotes);
+  rate(Signal::kCommaRate, counts.commas);
+  rate(Signal::kCjkRate, counts.cjk);
+  rate(Signal::kCyrillicRate, counts.cyrillic);
+  rate(Signal::kLatinExtendedRate, counts.latin_extended);
+  rate(Signal::kOtherScriptRate, counts.other_script);
+  rate(Signal::kMathSymbolRate, counts.math_symbols);
+  count(Signal::kLatexMarks, counts.latex);
+  count(Signal::kQuestionMarks, counts.question_marks);
+  count(Signal::kNumberCount, counts.numbers);
+  count(Signal::kDecimalCount, counts.decimals);
+  count(Signal::kLongestNumber, counts.longest_number);
+  const auto words = static_cast<double>(std::max<std::uint64_t>(1, counts.words));
+  set(out, Signal::kMeanWordLength, static_cast<float>(static_cast<double>(counts.word_bytes) / words));
+}
+
+void set_mark_signals(const Description& source, Description& out) {
+  const TextMarks marks = find_marks(source.text);
+  set(out, Signal::kOptionMarks, log_count(marks.options));
+  set(out, Signal::kCodeFences, log_count(marks.code_fences));
+  set(out, Signal::kCodeMarks, log_count(marks.code));
+  set(out, Signal::kJsonMarks, log_count(marks.json));
+  set(out, Signal::kTableMarks, log_count(marks.table));
+  set(out, Signal::kListMarks, log_count(marks.list));
+  set(out, Signal::kUrlCount, log_count(marks.urls));
+}
+
+void set_tool_signals(const ToolFacts& facts, const Description& source, Description& out) {
+  set(out, Signal::kTools, log_count(static_cast<double>(facts.count)));
+  set(out, Signal::kToolParameters, log_count(static_cast<double>(facts.parameters)));
+  set(out, Signal::kToolNestedTypes, log_count(static_cast<double>(facts.nested)));
+  set(out, Signal::kToolMatchBest, static_cast<float>(facts.match_best));
+  double mentioned = 0;
+  for (const std::uint64_t token : source.tokens) mentioned += facts.words.holds(token) ? 1 : 0;
+  const double tokens = std::max<double>(1, static_cast<double>(source.tokens.size()));
+  set(out, Signal::kToolMatch, static_cast<float>(mentioned / tokens));
+}
+
+/// All but the text itself. `read_tools(words, facts)` reads the tools once the words of the text are known.
+template <class ReadTools>
+void complete(const TextCounts& counts, const Frame& frame, ReadTools&& read_tools, Description& out) {
+  out.signals.fill(0);
+  out.text_bytes = counts.bytes;
+  out.text_hash = base::mix64(counts.hash);
+  WordSet words;
+  std::array<std::uint32_t, kWordClassCount> classes{};
+  read_tokens(out, words, classes);
+  set_count_signals(counts, out);
+  set_mark_signals(out, out);
+  for (std::size_t k = 0; k < kWordClassCount; ++k)
+    out.signals[static_cast<std::size_t>(Signal::kInstructionWords) + k] = log_count(classes[k]);
+  const double tokens = std::max<double>(1, static_cast<double>(out.tokens.size()));
+  set(out, Signal::kUniqueWordRate, static_cast<float>(std::min(1.0, static_cast<double>(words.size()) / tokens)));
+  ToolFacts tools;
+  read_tools(words, tools);
+  out.has_tools = tools.count > 0;
+  if (out.has_tools) set_tool_signals(tools, out, out);
+  set(out, Signal::kMessages, log_count(static_cast<double>(frame.messages)));
+  set(out, Signal::kHasSystem, frame.system ? 1.0F : 0.0F);
+  set(out, Signal::kHasImages, out.has_images ? 1.0F : 0.0F);
+  set(out, Signal::kMaxOutput, log_count(out.max_output_tokens));
+  set(out, Signal::kWantsJson, out.wants_json_schema ? 1.0F : 0.0F);
+  const double estimate = counts.tokens + 4.0 * static_cast<double>(frame.messages) + 3.0 +
+                          static_cast<double>(tools.bytes) / 3.5 + 8.0 * static_cast<double>(tools.count);
+  out.input_tokens = static_cast<std::uint32_t>(std::min(estimate, 4e9));
+  set(out, Signal::kLogInputTokens, log_count(out.input_tokens));
+}
+
+void clear_request_facts(Description& out) {
+  out.task_hint.clear();
+  out.max_output_tokens = 0;
+  out.has_images = false;
+  out.wants_json_schema = false;
+}
+
+void describe_framed(std::string_view prompt, const Frame& frame, std::string_view tools_json, Description& out) {
+  clear_request_facts(out);
+  TextBuilder builder(out.text);
+  builder.add(prompt);
+  builder.finish();
+  complete(
+      builder.counts, frame,
+      [&](const WordSet& words, ToolFacts& facts) {
+        json_for_each_element(tools_json, [&](std::string_view tool) {
+          if (facts.count++ < kToolsReadMax) read_tool_json(tool, words, facts);
+          return true;
+        });
+      },
+      out);
+}
+
+}  // namespace
+
+void Description::reserve() {
+  text.reserve(2 * kTokensMax + 16);
+  tokens.reserve(kTokensMax);
+  letters.reserve(kTokensMax + 16);
+  task_hint.reserve(256);
+}
+
+void describe(const core::Request& request, Description& out) {
+  clear_request_facts(out);
+  out.task_hint = request.task_hint;
+  out.max_output_tokens = request.max_output_tokens.value_or(0);
+  out.has_images = request.has_images();
+  out.wants_json_schema = request.response_format == core::ResponseFormat::kJsonSchema;
+  TextBuilder builder(out.text);
+  Frame frame{request.messages.size(), false};
+  for (const core::Message& message : request.messages) {
+    frame.system |= message.role == core::Role::kSystem;
+    for (const core::Part& part : message.parts)
+      if (part.kind == core::PartKind::kText) builder.add(part.text);
+  }
+  builder.finish();
+  complete(
+      builder.counts, frame,
+      [&](const WordSet& words, ToolFacts& facts) {
+        for (const core::ToolDefinition& tool : request.tools) {
+          if (facts.count++ >= kToolsReadMax) continue;
+          read_tool(tool.name, tool.description, tool.parameters, words, facts);
+        }
+      },
+      out);
+}
+
+void describe_text(std::string_view prompt, std::string_view tools_json, Description& out) {
+  describe_framed(prompt, Frame{}, tools_json, out);
+}
+
+void describe_row(std::string_view prompt, std::string_view messages_json, std::string_view tools_json,
+                  Description& out) {
+  Frame frame{0, false};
+  json_for_each_element(messages_json, [&](std::string_view message) {
+    ++frame.messages;
+    json_for_each_member(message, [&](std::string_view key, std::string_view value) {
+      if (key != "role") return true;
+      frame.system |= value == "\"system\"" || value == "\"developer\"";
+      return false;
+    });
+    return true;
+  });
+  if (frame.messages == 0) frame.messages = 1;
+  describe_framed(prompt, frame, tools_json, out);
+}
+
+std::span<const std::string> signal_names() {
+  static const auto names = [] {
+    std::array<std::string, kSignalCount> result;
+    std::size_t next = 0;
+    const auto add = [&](std::string_view enumerator) {
+      for (const char c : enumerator.substr(1)) {
+        const bool upper = c >= 'A' && c <= 'Z';
+        if (upper && !result[next].empty()) result[next].push_back('_');
+        result[next].push_back(upper ? static_cast<char>(c + 32) : c);
+      }
+      ++next;
+    };
+#define SIGNAL(name, help) add(#name);
+#include "thalamus/feature/signals.def"
+#undef SIGNAL
+    return result;
+  }();
+  return names;
+}
+
+std::span<const std::string_view> signal_helps() noexcept {
+  static constexpr std::array<std::string_view, kSignalCount> kHelps{
+#define SIGNAL(name, help) help,
+#include "thalamus/feature/signals.def"
+#undef SIGNAL
+  };
+  return kHelps;
+}
+
+std::uint64_t signal_schema_hash() {
+  constexpr std::uint64_t kDefinition = 1;  // raised when a signal is computed differently
+  std::uint64_t hash = word_class_hash() + kDefinition;
+  for (const std::string& name : signal_names()) hash = base::hash64(name, hash);
+  return hash;
+}
+
+}  // namespace thalamus::feature

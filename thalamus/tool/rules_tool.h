@@ -1,0 +1,41 @@
+/// The tool that is a table of rules: all four tools are.
+#pragma once
+
+#include "thalamus/tool/question.h"
+#include "thalamus/tool/tool.h"
+
+namespace thalamus::tool {
+
+using RuleTable = std::span<const Rule> (*)();
+
+/// Tries the rules of its tables, in order, on requests of at most `bytes_max` bytes of text.
+class RulesTool final : public Tool {
+ public:
+  RulesTool(std::size_t bytes_max, std::span<const RuleTable> tables) : bytes_max_(bytes_max), tables_(tables) {}
+  [[nodiscard]] Claim claims(const core::Request& request, const Context& context) const override {
+    return solve(request, context).has_value() ? Claim::kCertain : Claim::kNone;
+  }
+  [[nodiscard]] std::optional<Solution> solve(const core::Request& request, const Context& context) const override {
+    const auto question = read_question(request, bytes_max_);
+    if (!question.has_value()) return std::nullopt;
+    for (const RuleTable table : tables_) {
+      if (auto found = apply(table(), *question, context); found.has_value()) return found;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::size_t bytes_max_;
+  std::span<const RuleTable> tables_;  ///< static tables
+};
+
+/// Several wordings with one answer: the rules of each source text.
+struct Wordings {
+  std::initializer_list<std::string_view> sources;
+  std::optional<Solution> (*handler)(const Match&);
+};
+/// Compiles tables; `WHAT` in a source stands for the frames of a request to compute something.
+[[nodiscard]] std::vector<Rule> compile_rules(std::initializer_list<Wordings> wordings,
+                                              std::span<const SlotType> types = {});
+
+}  // namespace thalamus::tool
