@@ -19,7 +19,8 @@ inline void expect_grades(const Expectation& expected, const std::vector<Case>& 
   for (const auto& [answer, right] : cases) {
     const auto graded = grade(answer, expected);
     ASSERT_TRUE(graded.has_value()) << graded.error().text();
-    EXPECT_EQ(graded->quality, right ? 1.0 : 0.0) << expected.checker << " of " << answer << "\nread as '" << graded->normalised << "': " << graded->reason;
+    EXPECT_EQ(graded->quality, right ? 1.0 : 0.0)
+        << expected.checker << " of " << answer << "\nread as '" << graded->normalised << "': " << graded->reason;
     EXPECT_FALSE(graded->reason.empty()) << answer;
   }
 }

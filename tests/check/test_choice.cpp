@@ -62,7 +62,12 @@ TEST(Choice, RefusesOtherAndSeveralOptions) {
 }
 
 TEST(Choice, AnArticleIsNoLetter) {
-  expect_grades(choice("A"), {{"A", true}, {"A.", true}, {"(A)", true}, {"A city in France", false}, {"The answer is A.", true}, {"Answer: A", true}});
+  expect_grades(choice("A"), {{"A", true},
+                              {"A.", true},
+                              {"(A)", true},
+                              {"A city in France", false},
+                              {"The answer is A.", true},
+                              {"Answer: A", true}});
   expect_grades(choice("I"), {{"I think so", false}, {"(I)", true}});
 }
 

@@ -56,8 +56,9 @@ TEST(Exact, RefusesOtherTextsAndListsOfGuesses) {
 }
 
 TEST(Exact, TakesFurtherFormsAndIgnoresArticles) {
-  expect_grades(exact("2021-04-03", {"3 April 2021", "April 3, 2021"}),
-                {{"April 3, 2021", true}, {"3 april 2021.", true}, {"The date is 2021-04-03.", true}, {"2021-03-04", false}});
+  expect_grades(
+      exact("2021-04-03", {"3 April 2021", "April 3, 2021"}),
+      {{"April 3, 2021", true}, {"3 april 2021.", true}, {"The date is 2021-04-03.", true}, {"2021-03-04", false}});
   expect_grades(exact("kitchen"), {{"The kitchen", true}, {"in the kitchen", false}, {"the garden", false}});
 }
 
@@ -68,7 +69,11 @@ TEST(Exact, MinimalPairsOfNumbersAndSeparators) {
 TEST(Exact, ComparesCaseWhereAsked) {
   Expectation expected = exact("LANTERN");
   expected.match_case = true;
-  expect_grades(expected, {{"LANTERN", true}, {"Lantern", false}, {"lantern", false}, {"The answer is LANTERN.", true}, {"**LANTERN**", true}});
+  expect_grades(expected, {{"LANTERN", true},
+                           {"Lantern", false},
+                           {"lantern", false},
+                           {"The answer is LANTERN.", true},
+                           {"**LANTERN**", true}});
 }
 
 TEST(Exact, FailsOnAnExpectationWithNothingToCompare) { expect_unusable(exact("..."), "no letter or digit"); }

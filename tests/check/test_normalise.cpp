@@ -7,8 +7,10 @@ namespace thalamus::check {
 namespace {
 
 TEST(Normalise, GivesOneFormToOneAnswer) {
-  for (const std::string answer : {"Paris", " paris. ", "**PARIS**", "\"Paris\"", "`paris`", "\xe2\x80\x9cParis\xe2\x80\x9d!", "\\boxed{Paris}", "$\\text{Paris}$",
-                                   "```\nParis\n```", "### Paris", "<think>?</think> Paris", "(Paris)", "_Paris_", "\xef\xbb\xbfParis", "> Paris"})
+  for (const std::string answer :
+       {"Paris", " paris. ", "**PARIS**", "\"Paris\"", "`paris`", "\xe2\x80\x9cParis\xe2\x80\x9d!", "\\boxed{Paris}",
+        "$\\text{Paris}$", "```\nParis\n```", "### Paris", "<think>?</think> Paris", "(Paris)", "_Paris_",
+        "\xef\xbb\xbfParis", "> Paris"})
     EXPECT_EQ(normalise(answer), "paris") << answer;
 }
 
@@ -16,7 +18,9 @@ TEST(Normalise, KeepsWhatCarriesMeaning) {
   EXPECT_EQ(normalise("2**3 * 4"), "2**3 * 4");
   EXPECT_EQ(normalise("snake_case_name"), "snake_case_name");
   EXPECT_EQ(normalise("-5"), "-5");
-  EXPECT_EQ(normalise("\xe2\x88\x92" "5"), "-5");
+  EXPECT_EQ(normalise("\xe2\x88\x92"
+                      "5"),
+            "-5");
   EXPECT_EQ(normalise("C++"), "c++");
   EXPECT_EQ(normalise("#### 5"), "#### 5");
   EXPECT_EQ(normalise_keeping_case("Ab c"), "Ab c");
@@ -24,10 +28,14 @@ TEST(Normalise, KeepsWhatCarriesMeaning) {
 
 TEST(Normalise, UnifiesSpacesSeparatorsAndWidths) {
   EXPECT_EQ(normalise("1,234,567"), "1234567");
-  EXPECT_EQ(normalise("1\xe2\x80\xaf" "234"), "1234");
+  EXPECT_EQ(normalise("1\xe2\x80\xaf"
+                      "234"),
+            "1234");
   EXPECT_EQ(normalise("1,2,3"), "1, 2, 3");
   EXPECT_EQ(normalise("[100,200]"), "100, 200");
-  EXPECT_EQ(normalise("a\xc2\xa0\xe2\x80\x83" "b\n\nc"), "a b c");
+  EXPECT_EQ(normalise("a\xc2\xa0\xe2\x80\x83"
+                      "b\n\nc"),
+            "a b c");
   EXPECT_EQ(normalise("\xef\xbc\xa1\xef\xbc\x91"), "a1");
   EXPECT_EQ(normalise("1234.5678"), "1234.5678");
 }
@@ -41,7 +49,8 @@ TEST(Normalise, ReadsSimpleLatex) {
 }
 
 TEST(Normalise, IsStableUnderItself) {
-  for (const std::string answer : {"  **A, b**,c ", "The answer is \\boxed{1,000}.", "((x))", "\"'quoted'\"", "- a\n- b"}) {
+  for (const std::string answer :
+       {"  **A, b**,c ", "The answer is \\boxed{1,000}.", "((x))", "\"'quoted'\"", "- a\n- b"}) {
     const std::string once = normalise(answer);
     EXPECT_EQ(normalise(once), once) << answer;
   }

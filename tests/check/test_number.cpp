@@ -61,21 +61,51 @@ TEST(Number, RefusesOtherNumbersGuessesAndLists) {
 }
 
 TEST(Number, ReadsTheFormsInWhichNumbersAreWritten) {
-  expect_grades(number("1234567"), {{"1,234,567", true}, {"1 234 567", false}, {"1\xe2\x80\xaf" "234\xe2\x80\xaf" "567", true}, {"1.234567e6", true},
-                                    {"1.234567 * 10^6", true}, {"$1.234567 \\times 10^{6}$", true}, {"1{,}234{,}567", true}, {"1\\,234\\,567", true}});
-  expect_grades(number("0.75"), {{"3/4", true}, {"75%", true}, {"75 percent", true}, {"\\frac{3}{4}", true}, {".75", true}, {"\xc2\xbe", true}, {"75", false}, {"4/3", false}});
+  expect_grades(number("1234567"), {{"1,234,567", true},
+                                    {"1 234 567", false},
+                                    {"1\xe2\x80\xaf"
+                                     "234\xe2\x80\xaf"
+                                     "567",
+                                     true},
+                                    {"1.234567e6", true},
+                                    {"1.234567 * 10^6", true},
+                                    {"$1.234567 \\times 10^{6}$", true},
+                                    {"1{,}234{,}567", true},
+                                    {"1\\,234\\,567", true}});
+  expect_grades(number("0.75"), {{"3/4", true},
+                                 {"75%", true},
+                                 {"75 percent", true},
+                                 {"\\frac{3}{4}", true},
+                                 {".75", true},
+                                 {"\xc2\xbe", true},
+                                 {"75", false},
+                                 {"4/3", false}});
   expect_grades(number("1.75"), {{"1 3/4", true}, {"7/4", true}, {"13/4", false}});
   expect_grades(number("45%"), {{"45%", true}, {"45", true}, {"0.45", true}, {"4.5", false}});
-  expect_grades(number("-12"), {{"\xe2\x88\x92" "12", true}, {"-12 degrees", true}, {"minus 12", false}, {"12", false}, {"minus twelve", true}});
+  expect_grades(number("-12"), {{"\xe2\x88\x92"
+                                 "12",
+                                 true},
+                                {"-12 degrees", true},
+                                {"minus 12", true},
+                                {"The answer is negative 12.", true},
+                                {"5 minus 12", false},
+                                {"12", false},
+                                {"minus twelve", true}});
 }
 
 TEST(Number, ComparesLongIntegersDigitByDigit) {
-  expect_grades(number("123456789012345678901"), {{"123456789012345678901", true}, {"123,456,789,012,345,678,901", true}, {"123456789012345678902", false}});
+  expect_grades(
+      number("123456789012345678901"),
+      {{"123456789012345678901", true}, {"123,456,789,012,345,678,901", true}, {"123456789012345678902", false}});
 }
 
 TEST(Number, AllowsARelativeTolerance) {
   expect_grades(number("200", 0.01), {{"201.9", true}, {"198", true}, {"202.1", false}, {"-200", false}});
-  expect_grades(number("20.12"), {{"20.12", true}, {"20.12 km", true}, {"12.5 miles is 20.12 kilometres.", true}, {"20.1", false}, {"20.117", false}});
+  expect_grades(number("20.12"), {{"20.12", true},
+                                  {"20.12 km", true},
+                                  {"12.5 miles is 20.12 kilometres.", true},
+                                  {"20.1", false},
+                                  {"20.117", false}});
 }
 
 TEST(Number, FailsOnAnExpectationThatIsNotOneNumber) {

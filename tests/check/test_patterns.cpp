@@ -21,12 +21,19 @@ Expectation contains(std::vector<std::string> required, std::vector<std::string>
 }
 
 TEST(Regex, SearchesTheTrimmedAnswer) {
-  expect_grades(regex("^cat-cat-cat$"), {{"cat-cat-cat", true}, {"  cat-cat-cat \n", true}, {"cat-cat", false}, {"cat-cat-cat-cat", false},
-                                         {"Sure: cat-cat-cat", false}, {"", false}, {"CAT-CAT-CAT", false}, {"cat-cat-cat\nas asked", false}});
+  expect_grades(regex("^cat-cat-cat$"), {{"cat-cat-cat", true},
+                                         {"  cat-cat-cat \n", true},
+                                         {"cat-cat", false},
+                                         {"cat-cat-cat-cat", false},
+                                         {"Sure: cat-cat-cat", false},
+                                         {"", false},
+                                         {"CAT-CAT-CAT", false},
+                                         {"cat-cat-cat\nas asked", false}});
   expect_grades(regex("b+c"), {{"aaabbbccc", true}, {"ac", false}, {"line\nbc", true}});
   expect_grades(regex("^one\\s*\\n\\s*two$"), {{"one\ntwo", true}, {"one two", false}});
   expect_grades(regex("\\bfour\\b|^$"), {{"four", true}, {"fourteen", false}, {"", true}});
-  expect_grades(regex("^t[a-z]+(,t[a-z]+){3}\\.?$"), {{"tin,tea,toy,tap", true}, {"tin,tea,toy", false}, {"tin,tea,toy,map", false}});
+  expect_grades(regex("^t[a-z]+(,t[a-z]+){3}\\.?$"),
+                {{"tin,tea,toy,tap", true}, {"tin,tea,toy", false}, {"tin,tea,toy,map", false}});
 }
 
 TEST(Regex, NoPatternRunsAway) {
@@ -35,7 +42,9 @@ TEST(Regex, NoPatternRunsAway) {
   expect_grades(regex("(.*)(.*)(.*)z$"), {{std::string(2000, 'q'), false}});
 }
 
-TEST(Regex, LongAnswersNeitherOverflowNorStall) { expect_grades(regex("[a-z ]+!$"), {{std::string(200000, 'a') + "!", true}}); }
+TEST(Regex, LongAnswersNeitherOverflowNorStall) {
+  expect_grades(regex("[a-z ]+!$"), {{std::string(200000, 'a') + "!", true}});
+}
 
 TEST(Regex, FailsOnABadPatternWithTheReason) {
   expect_unusable(regex("("), "not a regular expression");
@@ -49,13 +58,22 @@ TEST(Regex, FailsOnABadPatternWithTheReason) {
 }
 
 TEST(Contains, WantsAllTextsAsWords) {
-  expect_grades(contains({"red", "blue"}), {{"red and blue", true}, {"BLUE, Red!", true}, {"**red** `blue`", true}, {"red", false}, {"reddish blue", false},
-                                            {"redblue", false}, {"", false}, {"infrared blue", false}});
+  expect_grades(contains({"red", "blue"}), {{"red and blue", true},
+                                            {"BLUE, Red!", true},
+                                            {"**red** `blue`", true},
+                                            {"red", false},
+                                            {"reddish blue", false},
+                                            {"redblue", false},
+                                            {"", false},
+                                            {"infrared blue", false}});
   expect_grades(contains({"New York"}), {{"I love New\nYork.", true}, {"New-York", false}});
 }
 
 TEST(Contains, RefusesForbiddenTexts) {
-  expect_grades(contains({"Paris"}, {"London", "Rome"}), {{"It is Paris.", true}, {"Paris, London, Rome", false}, {"Paris or london", false}, {"Paris, in romance", true}});
+  expect_grades(contains({"Paris"}, {"London", "Rome"}), {{"It is Paris.", true},
+                                                          {"Paris, London, Rome", false},
+                                                          {"Paris or london", false},
+                                                          {"Paris, in romance", true}});
   expect_grades(contains({}, {"sorry"}), {{"Sure", true}, {"Sorry, no", false}, {"", false}});
 }
 

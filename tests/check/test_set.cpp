@@ -48,23 +48,50 @@ TEST(Set, RefusesMissingAndExtraItems) {
 }
 
 TEST(Set, ComparesNumbersByValue) {
-  expect_grades(set({"3", "5", "9"}), {{"{3, 5, 9}", true}, {"3 5 9", true}, {"9, 5, 3.0", true}, {"3, 5", false}, {"359", false}, {"3, 5, 9, 1, 2, 4", false},
+  expect_grades(set({"3", "5", "9"}), {{"{3, 5, 9}", true},
+                                       {"3 5 9", true},
+                                       {"9, 5, 3.0", true},
+                                       {"3, 5", false},
+                                       {"359", false},
+                                       {"3, 5, 9, 1, 2, 4", false},
                                        {"{1, 3, 5} \xe2\x88\xa9 {3, 5, 9} = {3, 5, 9}", true}});
 }
 
 TEST(Set, KeepsTheOrderWhereAsked) {
-  expect_grades(set({"3", "5", "9"}, true), {{"3, 5, 9", true}, {"[3, 5, 9]", true}, {"3,5,9", true}, {"3 < 5 < 9", true}, {"The sorted list is 3, 5, 9.", true},
-                                             {"Sorted: 3, 5, 9", true}, {"3\n5\n9", true}, {"5, 3, 9", false}, {"9, 5, 3", false}, {"3, 5, 9, 9", false}, {"3, 5", false}});
-  expect_grades(set({"100", "200", "300"}, true), {{"100,200,300", true}, {"100, 200, 300", true}, {"100200300", false}});
-  expect_grades(set({"-5", "2"}, true), {{"-5, 2", true}, {"\xe2\x88\x92" "5, 2", true}, {"5, 2", false}});
+  expect_grades(set({"3", "5", "9"}, true), {{"3, 5, 9", true},
+                                             {"[3, 5, 9]", true},
+                                             {"3,5,9", true},
+                                             {"3 < 5 < 9", true},
+                                             {"The sorted list is 3, 5, 9.", true},
+                                             {"Sorted: 3, 5, 9", true},
+                                             {"3\n5\n9", true},
+                                             {"5, 3, 9", false},
+                                             {"9, 5, 3", false},
+                                             {"3, 5, 9, 9", false},
+                                             {"3, 5", false}});
+  expect_grades(set({"100", "200", "300"}, true),
+                {{"100,200,300", true}, {"100, 200, 300", true}, {"100200300", false}});
+  expect_grades(set({"-5", "2"}, true), {{"-5, 2", true},
+                                         {"\xe2\x88\x92"
+                                          "5, 2",
+                                          true},
+                                         {"5, 2", false}});
 }
 
 TEST(Set, KnowsTheEmptySet) {
-  expect_grades(set({}), {{"{}", true}, {"The empty set", true}, {"none", true}, {"\xe2\x88\x85", true}, {"The intersection is {}.", true}, {"{3}", false}, {"3, 5", false}, {"", false}});
+  expect_grades(set({}), {{"{}", true},
+                          {"The empty set", true},
+                          {"none", true},
+                          {"\xe2\x88\x85", true},
+                          {"The intersection is {}.", true},
+                          {"{3}", false},
+                          {"3, 5", false},
+                          {"", false}});
 }
 
 TEST(Set, KeepsItemsThatHaveAConjunction) {
-  expect_grades(set({"salt and pepper", "oil"}), {{"salt and pepper, oil", true}, {"oil, salt and pepper", true}, {"salt, pepper, oil", false}});
+  expect_grades(set({"salt and pepper", "oil"}),
+                {{"salt and pepper, oil", true}, {"oil, salt and pepper", true}, {"salt, pepper, oil", false}});
 }
 
 TEST(Set, FailsOnAnEmptyItem) { expect_unusable(set({"apple", " "}), "nothing to compare"); }

@@ -26,6 +26,17 @@ void compare_trees(std::string_view body, const std::string& forwarded) {
   require(actual == expected);
 }
 
+// What we write we read, and writing that again gives the same bytes. The first writing may leave out attachments
+// whose data was not kept, so the second is the first that has to be stable.
+void check_writing(const thalamus::wire::Format& format, const thalamus::core::Request& request) {
+  const thalamus::wire::DecodeLimits limits{.depth_max = 512};
+  const auto first = format.decode(format.encode_request(request, "m"), limits);
+  if (!first) return;
+  const std::string written = format.encode_request(*first, "m");
+  const auto second = format.decode(written, limits);
+  require(second && format.encode_request(*second, "m") == written);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -46,10 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto upstream = format.decode(*forwarded, {});
     require(upstream && upstream->model == edits.model && upstream->messages.size() == request->messages.size());
     require(upstream->last_user_text() == request->last_user_text());
-    // Our own writing is read back, and writing that gives the same bytes.
-    const std::string written = format.encode_request(*request, edits.model);
-    const auto read = format.decode(written, {.body_bytes_max = SIZE_MAX});
-    if (read) require(format.encode_request(*read, edits.model) == written);
+    check_writing(format, *request);
   } else {
     require(!request.error().message.empty() && request.error().where.starts_with("body"));
     const auto error = nlohmann::json::parse(format.encode_error(request.error()), nullptr, false);

@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <array>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -117,8 +120,18 @@ inline std::string error_body_of_tests(int status, std::string_view message) {
   return fmt::format("{{\"status\":{},\"message\":\"{}\"}}", status, message);
 }
 
+/// Time goes on, the calendar stands still: answers with a Date compare equal.
+class SameDayClock final : public base::Clock {
+ public:
+  [[nodiscard]] Nanoseconds now() const noexcept override { return clock_.now(); }
+  [[nodiscard]] std::int64_t unix_ns() const noexcept override { return 1'700'000'000'000'000'000; }
+
+ private:
+  base::SystemClock clock_;
+};
+
 struct Rig {
-  base::SystemClock clock;
+  SameDayClock clock;
   asio::io_context context{1};
   MemoryNetwork network{context.get_executor(), clock};
   ServerLimits limits;

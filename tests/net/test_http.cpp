@@ -97,10 +97,9 @@ TEST(BaseUrl, ReadsTheFormsItPromises) {
 }
 
 TEST(BaseUrl, RefusesTheRestWithTheReason) {
-  for (const std::string url :
-       {"", "host", "ftp://host", "http://", "http://:80", "http://a:b", "http://a:70000", "http://a:0", "http://a b/",
-        "http://a/?q", "http://a/#f", "http://[::1", "http://[zz]", "http://::1/", "unix:relative", "unix:/",
-        "unix:/a:b", "http://a\r\nb/"}) {
+  for (const std::string url : {"", "host", "ftp://host", "http://", "http://:80", "http://a:b", "http://a:70000",
+                                "http://a:0", "http://a b/", "http://a/?q", "http://a/#f", "http://[::1", "http://[zz]",
+                                "http://::1/", "unix:relative", "unix:/", "unix:/a:b", "http://a\r\nb/"}) {
     const auto endpoint = parse_base_url(url);
     ASSERT_FALSE(endpoint.has_value()) << url;
     EXPECT_EQ(endpoint.error().kind, ErrorKind::kInvalidInput);

@@ -16,9 +16,8 @@ struct Outcome {
   HttpRequest request;
   friend bool operator==(const Outcome& a, const Outcome& b) {
     return a.refused == b.refused && a.done == b.done && a.request.method == b.request.method &&
-           a.request.path == b.request.path && a.request.query == b.request.query &&
-           a.request.body == b.request.body && a.request.headers.size() == b.request.headers.size() &&
-           (a.consumed == b.consumed || a.refused != 0);
+           a.request.path == b.request.path && a.request.query == b.request.query && a.request.body == b.request.body &&
+           a.request.headers.size() == b.request.headers.size() && (a.consumed == b.consumed || a.refused != 0);
   }
 };
 
@@ -165,7 +164,8 @@ std::vector<BadRequest> bad_requests() {
 
 TEST(RequestParser, RefusesWithTheExactStatusHoweverTheBytesAreCut) {
   for (const BadRequest& bad : bad_requests()) {
-    EXPECT_EQ(parse_request(bad.input, {}).refused, bad.status) << bad.name << ": " << parse_request(bad.input, {}).message;
+    EXPECT_EQ(parse_request(bad.input, {}).refused, bad.status)
+        << bad.name << ": " << parse_request(bad.input, {}).message;
     for (std::size_t cut = 1; cut < bad.input.size(); ++cut)
       EXPECT_EQ(parse_request(bad.input, {cut}).refused, bad.status) << bad.name << " cut at " << cut;
   }
@@ -207,7 +207,8 @@ TEST(RequestParser, TellsHowTheConnectionGoesOn) {
   EXPECT_FALSE(keeps("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
 }
 
-// ---- responses -------------------------------------------------------------------------------------------------------
+// ---- responses
+// -------------------------------------------------------------------------------------------------------
 
 struct Answer {
   int status = 0;
@@ -286,7 +287,8 @@ TEST(ResponseParser, ExpectsNoBodyAfterHead) {
 
 TEST(ResponseParser, RefusesWhatTwoReadersCouldReadDifferently) {
   for (const std::string input :
-       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\n",
+       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",

@@ -108,11 +108,21 @@ std::string canonical_integer(std::string_view digits, bool negative) {
   return (negative ? "-" : "") + std::string(digits.substr(first));
 }
 
-bool is_negative(std::string_view text, std::size_t begin) noexcept {
-  if (begin == 0 || text[begin - 1] != '-') return false;
-  if (begin == 1) return true;
-  const char before = text[begin - 2];
-  return !is_digit(before) && !is_letter(before) && before != ')' && before != '-';
+/// Where the sign of the number at `begin` stands: a '-' that no operand precedes, or "minus " and "negative " that no
+/// number precedes; npos without one.
+std::size_t sign_place(std::string_view text, std::size_t begin) noexcept {
+  if (begin > 0 && text[begin - 1] == '-') {
+    const char before = begin > 1 ? text[begin - 2] : ' ';
+    const bool operand = is_digit(before) || is_letter(before) || before == ')' || before == '-';
+    return operand ? std::string_view::npos : begin - 1;
+  }
+  for (const std::string_view word : {"minus ", "Minus ", "negative ", "Negative "}) {
+    if (!text.substr(0, begin).ends_with(word)) continue;
+    const std::string_view before = base::trim(text.substr(0, begin - word.size()));
+    const bool operand = !before.empty() && (is_digit(before.back()) || before.back() == ')');
+    return operand ? std::string_view::npos : begin - word.size();
+  }
+  return std::string_view::npos;
 }
 
 bool is_percent(std::string_view text, std::size_t& at) {
@@ -132,8 +142,9 @@ bool is_percent(std::string_view text, std::size_t& at) {
 
 Number read_number(std::string_view text, std::size_t begin) {
   Number number;
-  const bool negative = is_negative(text, begin);
-  number.begin = negative ? begin - 1 : begin;
+  const std::size_t sign = sign_place(text, begin);
+  const bool negative = sign != std::string_view::npos;
+  number.begin = negative ? sign : begin;
   std::size_t at = begin;
   const std::string decimal = read_decimal(text, at);
   number.value = decimal.size() > kDigitsMax ? 0 : to_double(decimal);

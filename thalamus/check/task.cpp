@@ -38,28 +38,33 @@ std::span<const FamilyRecord> families() noexcept {
   return kRecords;
 }
 
-std::vector<Task> generate_tasks(std::uint64_t seed, std::uint32_t per_cell) {
+std::vector<Task> generate_family_tasks(const FamilyRecord& family, std::uint64_t seed, std::uint32_t per_cell) {
   std::vector<Task> tasks;
-  tasks.reserve(std::size_t{per_cell} * families().size() * kDifficulties.size());
   std::unordered_set<std::string> prompts;
   const base::Rng root(base::mix64(seed));
-  for (const auto& family : families())
-    for (const auto difficulty : kDifficulties) {
-      base::Rng rng = root.fork(fmt::format("{}/{}", family.name, label(difficulty)));
-      std::uint32_t attempts = 0;
-      for (std::uint32_t n = 0; n < per_cell && attempts < kAttemptsMax;) {
-        Task task = family.generate(difficulty, rng);
-        if (!prompts.insert(task.prompt).second) {
-          ++attempts;
-          continue;
-        }
-        attempts = 0;
-        task.family = family.name;
-        task.difficulty = label(difficulty);
-        task.id = fmt::format("{}-{}-{}-{}", family.name, task.difficulty, seed, n++);
-        tasks.push_back(std::move(task));
+  for (const auto difficulty : kDifficulties) {
+    base::Rng rng = root.fork(fmt::format("{}/{}", family.name, label(difficulty)));
+    std::uint32_t attempts = 0;
+    for (std::uint32_t n = 0; n < per_cell && attempts < kAttemptsMax;) {
+      Task task = family.generate(difficulty, rng);
+      if (!prompts.insert(task.prompt).second) {
+        ++attempts;
+        continue;
       }
+      attempts = 0;
+      task.family = family.name;
+      task.difficulty = label(difficulty);
+      task.id = fmt::format("{}-{}-{}-{}", family.name, task.difficulty, seed, n++);
+      tasks.push_back(std::move(task));
     }
+  }
+  return tasks;
+}
+
+std::vector<Task> generate_tasks(std::uint64_t seed, std::uint32_t per_cell) {
+  std::vector<Task> tasks;
+  for (const auto& family : families())
+    for (auto& task : generate_family_tasks(family, seed, per_cell)) tasks.push_back(std::move(task));
   return tasks;
 }
 

@@ -42,6 +42,10 @@ struct FamilyRecord {
 /// give different prompts. A cell has fewer tasks only when its family has no further prompts (general knowledge).
 [[nodiscard]] std::vector<Task> generate_tasks(std::uint64_t seed, std::uint32_t per_cell);
 
+/// The part of generate_tasks that one family gives: the same tasks with the same ids.
+[[nodiscard]] std::vector<Task> generate_family_tasks(const FamilyRecord& family, std::uint64_t seed,
+                                                      std::uint32_t per_cell);
+
 /// The user's tasks, JSON lines: {"id"?, "prompt", "expected", "checker" | "judge", "schema"?, "tolerance"?, "task"?,
 /// "max_output_tokens"?, "options"?, "forbidden"?, "ordered"?, "match_case"?}. Errors name file:line and field.
 [[nodiscard]] Result<std::vector<Task>> read_tasks(const std::filesystem::path& path);

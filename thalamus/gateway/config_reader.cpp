@@ -98,7 +98,7 @@ Result<std::string> Reader::reference(std::string_view inside, bool files_too) c
               files_too ? " or ${file:PATH}" : "");
 }
 
-Result<std::string> Reader::expand_text(std::string_view text, bool files_too, bool& referenced) const {
+Result<std::string> Reader::expand_text(std::string_view text, bool files_too, bool& referenced) {
   std::string out;
   while (!text.empty()) {
     const auto at = text.find('$');
@@ -112,6 +112,7 @@ Result<std::string> Reader::expand_text(std::string_view text, bool files_too, b
       const auto end = text.find('}');
       if (end == std::string_view::npos) return fail(ErrorKind::kInvalidInput, "'${{' without '}}' on the same line");
       TRY(const std::string value, reference(text.substr(2, end - 2), files_too));
+      hide(value);
       out += value;
       referenced = true;
       text.remove_prefix(end + 1);
@@ -154,9 +155,30 @@ std::optional<Secret> Reader::expand_secret(const YamlNode& node, const std::str
     error(node.mark, fmt::format("{}: the credential holds a line break or another control character", path));
     return std::nullopt;
   }
+  hide(*value);
   if (!referenced)
     warn(node.mark, fmt::format("{}: a credential is written in the file; use ${{env:NAME}} or ${{file:PATH}}", path));
   return Secret(*std::move(value));
+}
+
+/// Shorter values (a port, a flag) would be found everywhere.
+void Reader::hide(const std::string& value) {
+  constexpr std::size_t kHiddenBytesMin = 8;
+  if (value.size() >= kHiddenBytesMin) hidden_.push_back(value);
+}
+
+std::string Reader::redacted(std::string text) const {
+  constexpr std::string_view kInstead = "[hidden]";
+  for (const std::string& value : hidden_) {
+    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + kInstead.size()))
+      text.replace(at, value.size(), kInstead);
+  }
+  return text;
+}
+
+std::vector<Warning> Reader::take_warnings() {
+  for (Warning& warning : warnings_) warning.message = redacted(std::move(warning.message));
+  return std::move(warnings_);
 }
 
 std::unexpected<Error> Reader::failure() const {
@@ -164,6 +186,7 @@ std::unexpected<Error> Reader::failure() const {
   const std::size_t shown = std::min(errors_.size(), kErrorsMax);
   for (std::size_t i = 1; i < shown; ++i) all.message += "\n" + errors_[i].text();
   if (errors_.size() > shown) all.message += fmt::format("\nand {} more", errors_.size() - shown);
+  all.message = redacted(std::move(all.message));
   return std::unexpected(std::move(all));
 }
 
@@ -255,7 +278,7 @@ void Fields::number(std::string_view field, std::optional<double>& out, double l
 }
 
 std::optional<std::int64_t> Fields::read_integer(std::string_view field, std::int64_t low, std::int64_t high) {
-  const std::string expected = fmt::format("an integer from {} to {}", low, high);
+  const std::string expected = low == high ? std::to_string(low) : fmt::format("an integer from {} to {}", low, high);
   const auto value = scalar(field, expected);
   if (!value) return std::nullopt;
   const auto number = base::parse_number<std::int64_t>(value->value);
@@ -339,6 +362,7 @@ void Fields::finish() {
 }
 
 std::string Fields::name(std::string_view field) const {
+  if (field.empty()) return path_;
   return path_.empty() ? std::string(field) : fmt::format("{}.{}", path_, field);
 }
 

@@ -47,17 +47,20 @@ class Reader {
   [[nodiscard]] std::optional<Secret> expand_secret(const YamlNode& node, const std::string& path);
 
   [[nodiscard]] bool good() const noexcept { return errors_.empty(); }
-  /// All faults as one error.
+  /// All faults as one error. Neither faults nor warnings hold what a reference or a credential stands for.
   [[nodiscard]] std::unexpected<Error> failure() const;
-  [[nodiscard]] std::vector<Warning> take_warnings() noexcept { return std::move(warnings_); }
+  [[nodiscard]] std::vector<Warning> take_warnings();
 
  private:
   [[nodiscard]] Result<std::string> reference(std::string_view inside, bool files_too) const;
-  [[nodiscard]] Result<std::string> expand_text(std::string_view text, bool files_too, bool& referenced) const;
+  [[nodiscard]] Result<std::string> expand_text(std::string_view text, bool files_too, bool& referenced);
+  [[nodiscard]] std::string redacted(std::string text) const;
+  void hide(const std::string& value);
 
   std::string name_;
   std::filesystem::path folder_;
   EnvLookup environment_;
+  std::vector<std::string> hidden_;
   std::vector<Error> errors_;
   std::vector<Warning> warnings_;
 };

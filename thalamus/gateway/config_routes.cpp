@@ -124,7 +124,7 @@ void read_key_secret(Fields& fields, VirtualKey& key) {
   Secret secret;
   fields.secret("key", secret);
   fields.text("sha256", key.sha256);
-  if (has_key == has_digest) return fields.error("", "one of `key` and `sha256` is needed");
+  if (has_key == has_digest) return fields.error("", "exactly one of `key` and `sha256` is needed");
   if (has_digest) {
     const bool digest =
         key.sha256.size() == 64 && key.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;

@@ -116,7 +116,7 @@ void check_kind(Fields& fields, const Provider& provider) {
   if (file && url) {
     fields.error("base_url", "is not for a provider with `model_file`: its child listens where the gateway says");
   } else if (file && provider.spawn) {
-    fields.error("spawn", "and `model_file` exclude each other: a model file is served by thalamus-host");
+    fields.error("spawn", "cannot go with `model_file`: a model file is served by thalamus-host");
   } else if (!file && !url) {
     fields.error("", provider.spawn ? "`spawn` needs `base_url`: where the server will listen"
                                     : "one of `base_url` and `model_file` is needed");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -20,6 +21,9 @@ namespace thalamus::gateway {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr Nanoseconds kAbortPatience = Nanoseconds::from_ms(2'000);
+constexpr std::chrono::milliseconds kStopPoll{2};
 
 net::ServerLimits server_limits(const GatewayLimits& limits) {
   net::ServerLimits out;
@@ -179,24 +183,30 @@ class Gateway::Impl final : public Facts {
     });
   }
 
-  // Turns are counted on their own cores, so each core is asked for its count.
+  // First patience, then force: afterwards no coroutine is left that could touch what is about to be destroyed.
   void wait_for_turns() {
     if (cores_.empty() || !runtime_) return;
-    const Nanoseconds until = clock_.now() + runtime_->config().limits.shutdown_timeout;
-    while (clock_.now() < until) {
-      std::atomic<std::size_t> inside{0};
-      std::atomic<std::size_t> answered{0};
-      for (auto& core : cores_) {
-        asio::post(core->context, [&inside, &answered, raw = core.get()] {
-          inside += raw->main.gate.inside();
-          ++answered;
-        });
-      }
-      while (answered < cores_.size()) std::this_thread::yield();
-      if (inside == 0) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    if (wait_until_empty(runtime_->config().limits.shutdown_timeout)) return;
     base::log_warning("stopping with requests still in flight after the shutdown timeout");
+    for (auto& core : cores_) {
+      asio::post(core->context, [raw = core.get()] {
+        raw->main.gate.abort();
+        raw->admin.gate.abort();
+      });
+    }
+    static_cast<void>(wait_until_empty(kAbortPatience));
+  }
+
+  [[nodiscard]] bool wait_until_empty(Nanoseconds patience) const {
+    const Nanoseconds until = clock_.now() + patience;
+    for (;;) {
+      const bool empty = std::all_of(cores_.begin(), cores_.end(), [](const auto& core) {
+        return core->main.gate.inside() == 0 && core->admin.gate.inside() == 0;
+      });
+      if (empty) return true;
+      if (clock_.now() > until) return false;
+      std::this_thread::sleep_for(kStopPoll);
+    }
   }
 
   void start_supervisor() {

@@ -45,17 +45,16 @@ Awaitable<Result<std::vector<tcp::endpoint>>> resolve(asio::io_context& context,
   if (!not_numeric) co_return std::vector<tcp::endpoint>(1, tcp::endpoint(address, endpoint.port));
   const auto resolution = std::make_shared<Resolution>(context);
   set_expiry(resolution->done, deadline);
-  resolution->resolver.async_resolve(
-      endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
-      [resolution](const error_code& error, const tcp::resolver::results_type& results) {
-        for (const auto& entry : results)
-          if (resolution->endpoints.size() < kAddressesMax) resolution->endpoints.push_back(entry.endpoint());
-        resolution->error = error;
-        resolution->done.cancel();
-      });
+  resolution->resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
+                                     [resolution](const error_code& error, const tcp::resolver::results_type& results) {
+                                       for (const auto& entry : results)
+                                         if (resolution->endpoints.size() < kAddressesMax)
+                                           resolution->endpoints.push_back(entry.endpoint());
+                                       resolution->error = error;
+                                       resolution->done.cancel();
+                                     });
   co_await resolution->done.async_wait(kAsTuple);
-  if (!resolution->error)
-    co_return fail(ErrorKind::kTimeout, "{}: the name was not resolved in time", endpoint.host);
+  if (!resolution->error) co_return fail(ErrorKind::kTimeout, "{}: the name was not resolved in time", endpoint.host);
   if (*resolution->error || resolution->endpoints.empty())
     co_return fail(ErrorKind::kUnavailable, "{}: the name cannot be resolved: {}", endpoint.host,
                    resolution->error->message());
@@ -66,7 +65,8 @@ Awaitable<Result<std::vector<tcp::endpoint>>> resolve(asio::io_context& context,
 Nanoseconds share_of(Nanoseconds deadline, std::size_t addresses_left) noexcept {
   if (deadline == kNever) return kNever;
   const Nanoseconds now = steady_now();
-  return now + Nanoseconds{std::max<std::int64_t>((deadline - now).value, 0) / static_cast<std::int64_t>(addresses_left)};
+  return now +
+         Nanoseconds{std::max<std::int64_t>((deadline - now).value, 0) / static_cast<std::int64_t>(addresses_left)};
 }
 
 template <class Socket>

@@ -59,15 +59,13 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(fields_, [&](const Field& field) {
-    return equal_ignoring_case(view(field.name_at, field.name_size), name);
-  });
+  std::erase_if(fields_,
+                [&](const Field& field) { return equal_ignoring_case(view(field.name_at, field.name_size), name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const noexcept {
   for (const Field& field : fields_)
-    if (equal_ignoring_case(view(field.name_at, field.name_size), name))
-      return view(field.value_at, field.value_size);
+    if (equal_ignoring_case(view(field.name_at, field.name_size), name)) return view(field.value_at, field.value_size);
   return std::nullopt;
 }
 

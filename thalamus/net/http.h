@@ -43,13 +43,13 @@ class Headers {
 
 struct HttpRequest {
   std::string method;
-  std::string path;        ///< without the query
-  std::string query;       ///< after '?', undecoded
+  std::string path;   ///< without the query
+  std::string query;  ///< after '?', undecoded
   Headers headers;
   std::string body;
-  std::string peer;        ///< "127.0.0.1:4711"
+  std::string peer;  ///< "127.0.0.1:4711"
   bool peer_is_loopback = false;
-  Nanoseconds arrived{};   ///< monotonic, when the head was complete
+  Nanoseconds arrived{};  ///< monotonic, when the head was complete
 };
 
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;

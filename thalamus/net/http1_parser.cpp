@@ -150,7 +150,8 @@ HeadScanner::Found HeadScanner::scan(std::string_view bytes, std::size_t head_by
   }
 }
 
-// ---- requests --------------------------------------------------------------------------------------------------------
+// ---- requests
+// --------------------------------------------------------------------------------------------------------
 
 struct RequestParser::Impl {
   explicit Impl(const ParseLimits& given) : limits(given) {}
@@ -317,7 +318,8 @@ std::size_t RequestParser::body_bytes_left() const noexcept {
   return static_cast<std::size_t>(impl_->parser->content_length_remaining().value_or(0));
 }
 
-// ---- responses -------------------------------------------------------------------------------------------------------
+// ---- responses
+// -------------------------------------------------------------------------------------------------------
 
 struct ResponseParser::Impl {
   Result<ParseProgress> parse_head(std::string_view bytes);

@@ -1,5 +1,5 @@
-/// HTTP/1.1 parsing apart from any transport (RFC 9112): bytes in, events out. Built on Boost.Beast's parser, which sees
-/// only whole heads; line discipline and limits are checked here, before it.
+/// HTTP/1.1 parsing apart from any transport (RFC 9112): bytes in, events out. Built on Boost.Beast's parser, which
+/// sees only whole heads; line discipline and limits are checked here, before it.
 ///
 /// Both parsers are fed the same way: the bytes that a call did not consume are given again, with more behind them.
 #pragma once
@@ -57,7 +57,7 @@ class HeadScanner {
   [[nodiscard]] std::size_t first_line_size() const noexcept { return first_line_size_; }
 
  private:
-  std::size_t at_ = 0;          ///< scanned up to here
+  std::size_t at_ = 0;  ///< scanned up to here
   std::size_t line_start_ = 0;
   std::size_t first_line_size_ = 0;
 };

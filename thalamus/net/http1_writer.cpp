@@ -26,7 +26,8 @@ Status append_fields(std::string& out, const Headers& headers, std::string_view 
     if (!is_token(name)) {
       status = fail(ErrorKind::kInvalidInput, "a header field's name of {} bytes is not a token", name.size());
     } else if (!is_field_value(value)) {
-      status = fail(ErrorKind::kInvalidInput, "the header field {} holds a line end or another control character", name);
+      status =
+          fail(ErrorKind::kInvalidInput, "the header field {} holds a line end or another control character", name);
     } else {
       out.append(name).append(": ").append(value).append("\r\n");
     }
@@ -67,7 +68,8 @@ Status append_request_line(std::string& out, std::string_view method, std::strin
                            std::string_view path) {
   if (!is_token(method)) return fail(ErrorKind::kInvalidInput, "the HTTP method '{}' is not a token", method);
   const auto visible = [](std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; });
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; });
   };
   if (!visible(base_path) || !visible(path))
     return fail(ErrorKind::kInvalidInput, "the request path holds a space or a control character; percent-encode it");

@@ -79,7 +79,8 @@ struct EndpointEqual {
 
 }  // namespace
 
-// ---- pool ------------------------------------------------------------------------------------------------------------
+// ---- pool
+// ------------------------------------------------------------------------------------------------------------
 
 /// Outlives the client as long as an exchange holds it weakly; then connections are simply closed.
 class HttpClient::Pool {
@@ -111,9 +112,8 @@ class HttpClient::Pool {
     for (auto entry = idle_.begin(); entry != idle_.end();) {
       auto& list = entry->second;
       // Last used last, so the old ones are in front.
-      const auto fresh = std::find_if(list.begin(), list.end(), [&](const auto& connection) {
-        return now - connection->idle_since < kIdleTime;
-      });
+      const auto fresh = std::find_if(list.begin(), list.end(),
+                                      [&](const auto& connection) { return now - connection->idle_since < kIdleTime; });
       count_ -= static_cast<std::size_t>(fresh - list.begin());
       list.erase(list.begin(), fresh);
       if (!list.empty()) oldest_ = std::min(oldest_, list.front()->idle_since);
@@ -132,7 +132,8 @@ class HttpClient::Pool {
   Nanoseconds oldest_{};
 };
 
-// ---- exchange --------------------------------------------------------------------------------------------------------
+// ---- exchange
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -274,7 +275,8 @@ Awaitable<Status> ClientExchange::receive_head(ResponseParser::Body expected) {
     const bool over = received || (received.error().kind != ErrorKind::kTimeout && !cancelled_);
     ended_early_ = over && !any;
     if (received)
-      co_return std::unexpected(failed({ErrorKind::kUpstream, "the server closed the connection without an answer", {}}));
+      co_return std::unexpected(
+          failed({ErrorKind::kUpstream, "the server closed the connection without an answer", {}}));
     Error error = received.error();
     if (over) error.kind = ErrorKind::kUpstream;
     if (error.kind == ErrorKind::kTimeout) error.message = "no answer in time";
@@ -320,8 +322,10 @@ Awaitable<Result<std::string>> ClientExchange::read_all(std::size_t size_max) {
   if (connection_ != nullptr) {
     const auto length = connection_->parser.content_length().value_or(0);
     if (length > size_max)
-      co_return std::unexpected(failed(
-          {ErrorKind::kTooLarge, fmt::format("the answer's body of {} bytes is longer than {}", length, size_max), {}}));
+      co_return std::unexpected(
+          failed({ErrorKind::kTooLarge,
+                  fmt::format("the answer's body of {} bytes is longer than {}", length, size_max),
+                  {}}));
     body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(length, kReserveMax)));
   }
   for (;;) {
@@ -335,7 +339,8 @@ Awaitable<Result<std::string>> ClientExchange::read_all(std::size_t size_max) {
   }
 }
 
-// ---- connecting ------------------------------------------------------------------------------------------------------
+// ---- connecting
+// ------------------------------------------------------------------------------------------------------
 
 /// A connect that may be given up: the attempt ends by its own deadline, and what it brings then is dropped.
 struct Attempt {
@@ -351,8 +356,8 @@ Awaitable<void> attempt_connect(Connector* connector, Endpoint endpoint, Nanosec
   attempt->done.cancel();
 }
 
-Awaitable<Result<std::unique_ptr<Stream>>> connect(Connector& connector, const Endpoint& endpoint,
-                                                   Nanoseconds deadline, Cancellation* cancellation) {
+Awaitable<Result<std::unique_ptr<Stream>>> connect(Connector& connector, const Endpoint& endpoint, Nanoseconds deadline,
+                                                   Cancellation* cancellation) {
   if (cancellation == nullptr) {
     auto stream = co_await connector.connect(endpoint, deadline);
     co_return stream;
@@ -386,7 +391,8 @@ Status write_head(std::string& out, const Endpoint& endpoint, const HttpCall& ca
 
 }  // namespace
 
-// ---- client ----------------------------------------------------------------------------------------------------------
+// ---- client
+// ----------------------------------------------------------------------------------------------------------
 
 HttpClient::HttpClient(Connector& connector, const base::Clock& clock)
     : connector_(connector), clock_(clock), pool_(std::make_shared<Pool>()) {}

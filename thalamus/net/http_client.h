@@ -59,8 +59,7 @@ class HttpClient {
   /// `cancellation` may be null; when it fires, the connection is closed and pending operations give kCancelled. It
   /// outlives the exchange, as `call.body` outlives the call of `send`.
   [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const HttpCall& call,
-                                                                  const CallLimits& limits,
-                                                                  Cancellation* cancellation);
+                                                                  const CallLimits& limits, Cancellation* cancellation);
   /// Closes idle connections.
   void clear() noexcept;
   /// Closes those idle for longer than kIdleTime. Every `send` does it too; for quiet times call it now and then.

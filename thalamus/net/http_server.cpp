@@ -37,7 +37,8 @@ asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.da
 
 }  // namespace
 
-// ---- gate ------------------------------------------------------------------------------------------------------------
+// ---- gate
+// ------------------------------------------------------------------------------------------------------------
 
 void Gate::close() noexcept {
   state_->closed.store(true, std::memory_order_relaxed);
@@ -68,7 +69,8 @@ Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience) {
   co_return true;
 }
 
-// ---- one connection --------------------------------------------------------------------------------------------------
+// ---- one connection
+// --------------------------------------------------------------------------------------------------
 
 ServerConnection::ServerConnection(asio::any_io_executor executor, std::unique_ptr<Stream> stream,
                                    const ServerLimits& limits, const Handler& handler, const ErrorBody& error_body,
@@ -208,8 +210,8 @@ void ServerConnection::make_room() {
   std::size_t wanted = std::max(buffer_.size(), kBufferBytes);
   if (parser_.head_done() && parser_.body_bytes_left() > kBufferBytes) wanted = std::max(wanted, kBodyBufferBytes);
   if (begin_ > 0 && buffer_.size() - end_ < kBufferBytes / 2) {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_),
-              buffer_.begin());
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+              buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     end_ -= begin_;
     begin_ = 0;
   }
@@ -227,13 +229,14 @@ Awaitable<Result<std::size_t>> ServerConnection::receive() {
   }
   if (peer_ended_) co_return std::size_t{0};
   make_room();
-  auto received = co_await stream_->read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
-                                              read_deadline());
+  auto received =
+      co_await stream_->read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), read_deadline());
   if (received) end_ += *received;
   co_return received;
 }
 
-// ---- noticing that the client went -----------------------------------------------------------------------------------
+// ---- noticing that the client went
+// -----------------------------------------------------------------------------------
 
 /// Runs once the event loop is reached again: a handler that answers without waiting never pays for the watch.
 struct ServerConnection::StartWatch {
@@ -272,7 +275,8 @@ Awaitable<Status> ServerConnection::join_watch(Nanoseconds deadline) {
   co_return Status{};
 }
 
-// ---- answering -------------------------------------------------------------------------------------------------------
+// ---- answering
+// -------------------------------------------------------------------------------------------------------
 
 Awaitable<void> ServerConnection::answer() {
   client_gone_.emplace();
@@ -399,7 +403,8 @@ Awaitable<Status> ServerConnection::put(std::span<const asio::const_buffer> buff
   co_return status;
 }
 
-// ---- ending ----------------------------------------------------------------------------------------------------------
+// ---- ending
+// ----------------------------------------------------------------------------------------------------------
 
 Awaitable<void> ServerConnection::refuse() {
   Headers headers;
@@ -443,8 +448,8 @@ void ServerConnection::gate_aborted() noexcept { stream_->close(); }
 Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits, const Handler& handler,
                                  const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto connection = std::make_shared<ServerConnection>(executor, std::move(stream), limits, handler, error_body,
-                                                             clock, gate);
+  const auto connection =
+      std::make_shared<ServerConnection>(executor, std::move(stream), limits, handler, error_body, clock, gate);
   const Gate::Pass pass(gate, connection.get());
   co_await connection->run();
 }

@@ -2,9 +2,9 @@
 /// a connection lives and dies on its core.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,9 +23,9 @@ struct ServerLimits {
   std::size_t head_bytes_max = 32U << 10;
   std::size_t headers_max = 128;
   std::size_t body_bytes_max = 32U << 20;
-  std::size_t connections_max = 10'000;          ///< per core
-  Nanoseconds head_timeout = Nanoseconds::from_ms(10'000);   ///< from the first byte of a head to its end
-  Nanoseconds idle_timeout = Nanoseconds::from_ms(75'000);   ///< between requests
+  std::size_t connections_max = 10'000;                     ///< per core
+  Nanoseconds head_timeout = Nanoseconds::from_ms(10'000);  ///< from the first byte of a head to its end
+  Nanoseconds idle_timeout = Nanoseconds::from_ms(75'000);  ///< between requests
   Nanoseconds body_timeout = Nanoseconds::from_ms(30'000);
   Nanoseconds write_timeout = Nanoseconds::from_ms(60'000);  ///< of one write
 };
@@ -108,8 +108,8 @@ class Gate {
 [[nodiscard]] Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience);
 
 /// Serves one connection until it ends: keep-alive, pipelining in order, Expect: 100-continue, HEAD. Refuses request
-/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes. What is given
-/// by reference outlives the connection's stay in the gate.
+/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes. What is
+/// given by reference outlives the connection's stay in the gate.
 [[nodiscard]] Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits,
                                                const Handler& handler, const ErrorBody& error_body,
                                                const base::Clock& clock, Gate& gate);
@@ -136,7 +136,7 @@ class Listener {
 /// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context. Past
 /// `connections_max` a connection gets 503 with Retry-After and is closed.
 [[nodiscard]] Awaitable<void> accept_loop(asio::ip::tcp::acceptor& acceptor, const ServerLimits& limits,
-                                          const Handler& handler, const ErrorBody& error_body,
-                                          const base::Clock& clock, Gate& gate);
+                                          const Handler& handler, const ErrorBody& error_body, const base::Clock& clock,
+                                          Gate& gate);
 
 }  // namespace thalamus::net

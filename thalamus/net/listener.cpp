@@ -67,9 +67,10 @@ Error explain(const error_code& error, const std::string& name) {
             fmt::format("{} is in use by another process; choose another `listen` address or stop it", name),
             {}};
   if (error == asio::error::access_denied)
-    return {ErrorKind::kEnvironment,
-            fmt::format("listening on {} is not permitted; ports below 1024 need a privilege, choose a higher one", name),
-            {}};
+    return {
+        ErrorKind::kEnvironment,
+        fmt::format("listening on {} is not permitted; ports below 1024 need a privilege, choose a higher one", name),
+        {}};
   return {ErrorKind::kEnvironment, fmt::format("cannot listen on {}: {}", name, error.message()), {}};
 }
 

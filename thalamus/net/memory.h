@@ -95,8 +95,8 @@ class MemoryNetwork final : public Connector {
   std::shared_ptr<MemoryShared> shared_;
 };
 
-/// Serves every connection of `listener` until it is closed, as the other accept_loop does for sockets. What is given by
-/// reference outlives the gate's last connection.
+/// Serves every connection of `listener` until it is closed, as the other accept_loop does for sockets. What is given
+/// by reference outlives the gate's last connection.
 [[nodiscard]] Awaitable<void> accept_loop(MemoryListener& listener, const ServerLimits& limits, const Handler& handler,
                                           const ErrorBody& error_body, const base::Clock& clock, Gate& gate);
 

@@ -4,14 +4,14 @@
 /// deadline is earlier than the instant it waits for, and looks at the stored deadlines when it fires.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -136,7 +136,8 @@ class SocketStream final : public Stream {
       timer.cancel();
     }
     [[nodiscard]] Error reason(const boost::system::error_code& error, const char* what) const {
-      if (timed_out || read_timed_out) return {ErrorKind::kTimeout, fmt::format("the time for this {} is over", what), {}};
+      if (timed_out || read_timed_out)
+        return {ErrorKind::kTimeout, fmt::format("the time for this {} is over", what), {}};
       if (closed) return {ErrorKind::kCancelled, "the connection was closed on this side", {}};
       if (error == asio::ssl::error::stream_truncated)
         return {ErrorKind::kUpstream, "the peer closed the connection without ending TLS", {}};

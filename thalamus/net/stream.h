@@ -40,12 +40,12 @@ class Stream {
 
 /// Where to connect to.
 struct Endpoint {
-  std::string host;            ///< name or address; the path of a Unix socket if `unix_socket`
+  std::string host;  ///< name or address; the path of a Unix socket if `unix_socket`
   std::uint16_t port = 0;
   bool tls = false;
   bool unix_socket = false;
-  std::string base_path;       ///< "/v1": prepended to request paths
-  std::string ca_file;         ///< further certificates to trust; empty: the system's only
+  std::string base_path;  ///< "/v1": prepended to request paths
+  std::string ca_file;    ///< further certificates to trust; empty: the system's only
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 /// http(s)://host[:port][/path] or unix:/path[:/base]. Refuses anything else with the reason.

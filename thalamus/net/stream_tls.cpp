@@ -28,6 +28,16 @@ constexpr std::array<const char*, 4> kSystemBundles{"/etc/ssl/certs/ca-certifica
                                                     "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
                                                     "/etc/ssl/cert.pem"};
 
+bool has_hashed_certificates() {
+  const char* named = std::getenv(X509_get_default_cert_dir_env());
+  const bool is_named = named != nullptr && *named != '\0';
+  const std::filesystem::path folder = is_named ? named : X509_get_default_cert_dir();
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".0") return true;
+  return false;
+}
+
 Status load_system_authorities(ssl::context& context) {
   boost::system::error_code error;
   // SSL_CERT_FILE is named by a person: unreadable, it must not pass in silence.
@@ -39,6 +49,8 @@ Status load_system_authorities(ssl::context& context) {
     return {};
   }
   context.set_default_verify_paths(error);
+  // A hashed folder is read certificate by certificate when needed; a bundle costs tens of milliseconds at once.
+  if (has_hashed_certificates()) return {};
   for (const char* bundle : kSystemBundles) {
     std::error_code ignored;
     if (!std::filesystem::exists(bundle, ignored)) continue;

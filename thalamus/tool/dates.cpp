@@ -187,6 +187,19 @@ std::optional<Solution> between_inclusive(const Match& match) {
                       working + ", Monday to Friday, holidays not considered");
 }
 
+/// From slot a on, up to but without slot b.
+std::optional<Solution> between_half_open(const Match& match) {
+  const auto from = day_in(match, 'a');
+  const auto to = day_in(match, 'b');
+  if (!from.has_value() || !to.has_value() || *to < *from) return std::nullopt;
+  const auto unit = step_unit(match, 'u');
+  const std::string working = fmt::format("{} included, {} not", described(*from), described(*to));
+  if (unit == "days") return count_answer(match, *to - *from, "day", working);
+  if (unit != "business") return std::nullopt;
+  return count_answer(match, business_days_after(*from - 1, *to - 1), "business day",
+                      working + ", Monday to Friday, holidays not considered");
+}
+
 std::optional<Solution> until(const Match& match) {
   const auto now = today(match.context);
   const auto day = day_in(match, 'a');
@@ -306,9 +319,15 @@ std::span<const Rule> span_rules() {
             "[WHAT|count] [the] number of <step u> (between|from) <date a> (and|to|until|till) <date b>",
             "[WHAT] the (difference|gap|interval) in <step u> between <date a> and <date b>",
             "[WHAT] the difference between <date a> and <date b> in <step u>"}, between},
-          {{"how many <step u> (are|were|will be) [there] (between|from) <date a> (and|to|until|through) <date b> [,|(] "
+          {{"how many <step u> (are|were|will be) [there] (between|from) <date a> (and|to|until|through) <date b> [,|{] "
             "(inclusive|including both dates|including both days|including both ends|counting both days|counting both "
-            "dates|both included|both dates included|including both) [)]"}, between_inclusive},
+            "dates|both included|both dates included|including both) [}]"}, between_inclusive},
+          {{"how many <step u> [{ monday to friday }|{ mon - fri }|, monday to friday ,] (are|were|lie) [there] from <date a> "
+            "[{ included }|included] [up] to but (not including|excluding|without) <date b>",
+            "how many <step u> [{ monday to friday }|{ mon - fri }] (are|were|lie) [there] between <date a> { included } and "
+            "<date b> { (not included|excluded) }"}, between_half_open},
+          {{"how many <step u> ({ monday to friday }|{ mon - fri }) (are|were|lie) [there] (between|from) <date a> (and|to) "
+            "<date b>"}, between},
           {{"how many <step u> (until|till|to|are left until|are there until|is it until|remain until|are there till|"
             "left until|are there to go until) <date a>"}, until},
           {{"how many <step u> (since|have passed since|has it been since|have elapsed since|is it since|are there "

@@ -175,7 +175,8 @@ class InstructionReader {
     if (!places.has_value() || *places < 0 || *places > 40) return kRejected;
     const std::uint32_t next = count->end;
     const auto digits = static_cast<std::uint32_t>(*places);
-    if (phrase_.is(next, "decimals") || phrase_.is(next, "dp")) return set(style_.decimals, digits, next + 1);
+    if (phrase_.is(next, "decimals") || phrase_.is(next, "dp") ||
+        (phrase_.is(next, "decimal") && (next + 1 >= end_ || phrase_[next + 1].kind == TokenKind::kSymbol))) return set(style_.decimals, digits, next + 1);
     if (phrase_.is(next, "decimal") &&
         (phrase_.is(next + 1, "places") || phrase_.is(next + 1, "place") || phrase_.is(next + 1, "digits"))) {
       return set(style_.decimals, digits, next + 2);
@@ -229,7 +230,7 @@ const std::vector<Suffix>& suffixes() {
     std::vector<Suffix> patterns;
     for (const char* source :
          {"[,] [and] [rounded|rounding|round|round it|round the answer|round the result|correct|accurate] (to|off to) "
-          "<n n> (decimal places|decimal place|decimals|dp|digits after the decimal point|decimal digits)",
+          "<n n> (decimal places|decimal place|decimals|decimal|dp|digits after the decimal point|decimal digits)",
           "[,] [and] [rounded|rounding|round|round it|round the answer|round the result|correct|accurate] to <n n> "
           "(significant figures|significant digits|significant figure|sig figs)",
           "[,] [and] [rounded|rounding|round|round it|round the answer|round the result|correct|accurate] to the "

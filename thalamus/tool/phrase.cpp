@@ -260,6 +260,7 @@ void Pattern::compile(std::string_view source, std::size_t& position, std::span<
       Instruction text;
       text.operation = Operation::kText;
       text.text = source.substr(position, end - position);
+      if (text.text == "{" || text.text == "}") text.text = text.text == "{" ? "(" : ")";
       program_.push_back(std::move(text));
       position = end;
     }

@@ -71,7 +71,7 @@ struct SlotType {
   void (*ends)(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends);
 };
 
-/// Pattern text: words and symbols as they are; (a|b c) one of; [a|b] one of or nothing; <type x> a slot named x. Slot
+/// Pattern text: words and symbols as they are ({ and } stand for parentheses in the text); (a|b c) one of; [a|b] one of or nothing; <type x> a slot named x. Slot
 /// types are those given and the built-in `any` (one token or more), `word`, `n` (a number in digits or words) and
 /// `q` (a quotation). Matching backtracks within a fixed number of steps.
 class Pattern {

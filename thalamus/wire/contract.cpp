@@ -46,7 +46,7 @@ std::unexpected<Error> unknown_member(const Place& place, std::string_view name,
                                       std::span<const std::string_view> names) {
   const std::vector<std::string> candidates(names.begin(), names.end());
   return fail_at(place.text(), ErrorKind::kInvalidInput, "unknown member {}; expected one of {}{}", quoted(name),
-                 fmt::join(names, ", "), base::did_you_mean(name, candidates));
+                 fmt::join(names, ", "), hint(name, candidates));
 }
 
 // What a text must be, whichever way it came.
@@ -180,7 +180,7 @@ std::unexpected<Error> unknown_header(const Place& place, std::string_view name)
     candidates.emplace_back(std::string(kContractHeaderPrefix).append("worth_").append(part));
   for (std::string& candidate : candidates) std::replace(candidate.begin(), candidate.end(), '_', '-');
   return fail_at(place.text(), ErrorKind::kInvalidInput, "unknown header; expected one of {}{}",
-                 fmt::join(candidates, ", "), base::did_you_mean(name, candidates));
+                 fmt::join(candidates, ", "), hint(name, candidates));
 }
 
 }  // namespace

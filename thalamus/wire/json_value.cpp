@@ -12,6 +12,7 @@ namespace thalamus::wire {
 namespace {
 
 constexpr std::size_t kQuotedBytesMax = 40;
+constexpr std::size_t kHintBytesMax = 64;
 
 std::string cut(std::string_view text) {
   if (text.size() <= kQuotedBytesMax) return std::string(text);
@@ -44,6 +45,10 @@ std::string Place::root() const {
   return std::string(link->name_);
 }
 
+std::string hint(std::string_view name, std::span<const std::string> candidates) {
+  return name.size() > kHintBytesMax ? std::string() : base::did_you_mean(name, candidates);
+}
+
 std::string quoted(std::string_view text) { return '"' + cut(text) + '"'; }
 
 std::unexpected<Error> malformed(const JsonCursor& cursor, const Place& place) {
@@ -62,7 +67,7 @@ std::unexpected<Error> mistyped(JsonCursor& cursor, const Place& place, std::str
 std::unexpected<Error> not_among(const Place& place, std::string_view value, std::span<const std::string_view> names) {
   const std::vector<std::string> candidates(names.begin(), names.end());
   return fail_at(place.text(), ErrorKind::kInvalidInput, "expected one of {}; got {}{}", fmt::join(names, ", "),
-                 quoted(value), base::did_you_mean(value, candidates));
+                 quoted(value), hint(value, candidates));
 }
 
 bool pass_null(JsonCursor& cursor) noexcept { return cursor.peek() == JsonKind::kNull && cursor.read_null(); }

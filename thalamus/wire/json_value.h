@@ -39,6 +39,8 @@ class Place {
 /// "expected one of a, b; got "c", did you mean 'b'?".
 [[nodiscard]] std::unexpected<Error> not_among(const Place& place, std::string_view value,
                                                std::span<const std::string_view> names);
+/// ", did you mean 'x'?" or ""; nothing for a name too long to be a slip (comparing it would cost the caller's time).
+[[nodiscard]] std::string hint(std::string_view name, std::span<const std::string> candidates);
 /// A text for a message: in quotes, cut to 40 bytes between two characters.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -53,8 +53,7 @@ Task text_task(std::string prompt, std::string value, std::uint32_t max_output_t
 
 Task text_question(base::Rng& rng, std::string_view question, std::string_view what, std::string value,
                    std::uint32_t max_output_tokens, Strings further) {
-  return text_task(with_ending(question, only(rng, what)), std::move(value), max_output_tokens,
-                   std::move(further));
+  return text_task(with_ending(question, only(rng, what)), std::move(value), max_output_tokens, std::move(further));
 }
 
 Task list_question(base::Rng& rng, std::string_view question, std::string_view what, Strings items, bool ordered,

@@ -37,17 +37,24 @@ std::string repeated(const std::string& word, std::size_t count, std::string_vie
   return join(Strings(count, word), separator);
 }
 
+/// A common word or, as often, a made-up one, which cannot be written from habit.
+std::string a_word(base::Rng& rng) {
+  if (rng.below(2) == 0) return rng.pick(words());
+  const auto syllables = static_cast<int>(rng.between(1, 3));
+  return made_up_word(rng, syllables);
+}
+
 Task repeat_line(base::Rng& rng) {
-  const std::string word = rng.pick(words());
-  const std::string other = rng.pick(words());
+  const std::string word = a_word(rng);
+  const std::string other = a_word(rng);
   const std::int64_t value = rng.between(10, 99);
   return pattern_task(fmt::format("Copy this line exactly and write nothing else: {} {} {}", other, word, value),
                       fmt::format("^{} {} {}$", other, word, value), 24);
 }
 
 Task easy(base::Rng& rng) {
-  const std::string word = rng.pick(words());
-  const std::string other = rng.pick(words());
+  const std::string word = a_word(rng);
+  const std::string other = a_word(rng);
   switch (rng.below(5)) {
     case 0:
       return pattern_task(fmt::format("Reply with the word '{}' and nothing else.", word),
@@ -69,8 +76,8 @@ Task easy(base::Rng& rng) {
 }
 
 Task medium(base::Rng& rng) {
-  const std::string word = rng.pick(words());
-  const std::string other = rng.pick(words());
+  const std::string word = a_word(rng);
+  const std::string other = a_word(rng);
   const Separator& separator = rng.pick(kSeparators);
   const std::size_t count = static_cast<std::size_t>(rng.between(3, 5));
   switch (rng.below(5)) {
@@ -79,7 +86,7 @@ Task medium(base::Rng& rng) {
                                       kCounts[count], separator.name),
                           fmt::format("^{}\\.?$", repeated(word, count, separator.pattern)), 48);
     case 1: {
-      const std::int64_t from = rng.between(2, 60);
+      const std::int64_t from = rng.between(2, 400);
       Strings numbers;
       for (std::int64_t i = from; i < from + static_cast<std::int64_t>(count) + 1; ++i)
         numbers.push_back(std::to_string(i));
@@ -106,8 +113,8 @@ Task medium(base::Rng& rng) {
 }
 
 Task hard(base::Rng& rng) {
-  const std::string word = rng.pick(words());
-  const std::string other = rng.pick(words());
+  const std::string word = a_word(rng);
+  const std::string other = a_word(rng);
   const Separator& separator = rng.pick(kSeparators);
   const std::size_t count = static_cast<std::size_t>(rng.between(3, 5));
   switch (rng.below(5)) {
@@ -120,7 +127,7 @@ Task hard(base::Rng& rng) {
                           fmt::format("^{}\\.?$", join(parts, separator.pattern)), 64);
     }
     case 1: {
-      const std::int64_t from = rng.between(30, 90);
+      const std::int64_t from = rng.between(30, 300);
       const std::int64_t step = rng.between(2, 6);
       Strings numbers;
       for (std::size_t i = 0; i < count + 1; ++i)
@@ -147,11 +154,13 @@ Task hard(base::Rng& rng) {
     }
     default: {
       const char letter = static_cast<char>('a' + static_cast<int>(rng.below(20)));
-      return pattern_task(fmt::format("Write {} words that all begin with the letter {}, in lower case, "
-                                      "separated by {}. Write nothing else.",
-                                      kCounts[count], letter, separator.name),
-                          fmt::format("^{0}[a-z]+({1}{0}[a-z]+){{{2}}}\\.?$", letter, separator.pattern, count - 1),
-                          48);
+      const std::int64_t length = rng.between(3, 6);
+      return pattern_task(fmt::format("Write {} words of at least {} letters that all begin with the letter {}, in "
+                                      "lower case, separated by {}. Write nothing else.",
+                                      kCounts[count], length, letter, separator.name),
+                          fmt::format("^{0}[a-z]{{{3},}}({1}{0}[a-z]{{{3},}}){{{2}}}\\.?$", letter, separator.pattern,
+                                      count - 1, length - 1),
+                          64);
     }
   }
 }

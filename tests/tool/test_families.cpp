@@ -1,0 +1,49 @@
+/// The generated probe tasks as an outside examiner: what a tool claims must be graded right by the task's own checker,
+/// and the families that tools are meant to cover must be claimed nearly always.
+#include <map>
+
+#include "tests/tool/tool_fixture.h"
+#include "thalamus/check/task.h"
+
+namespace thalamus::tool {
+namespace {
+
+constexpr std::uint64_t kSeeds[] = {20250101, 77};
+
+TEST(Families, EachClaimIsGradedRight) {
+  for (const std::uint64_t seed : kSeeds) {
+    SCOPED_TRACE(seed);
+    for (const check::Task& task : check::generate_tasks(seed, 40)) {
+      for (const ToolRecord& record : tools()) {
+        const auto solution = record.instance().solve(ask(task.prompt), Context{kNow});
+        if (!solution.has_value() || !task.schema.empty()) continue;
+        for (const std::string& text : {solution->answer, solution->text()}) {
+          const auto grade = check::grade(text, task.expected);
+          ASSERT_TRUE(grade.has_value());
+          EXPECT_EQ(grade->quality, 1.0) << task.family << ": " << task.prompt << "\n" << text;
+        }
+      }
+    }
+  }
+}
+
+TEST(Families, CoveredFamiliesAreClaimed) {
+  std::map<std::string, int> asked;
+  std::map<std::string, int> claimed;
+  for (const check::Task& task : check::generate_tasks(kSeeds[0], 60)) {
+    ++asked[task.family];
+    const bool any = !claims_of(task.prompt).empty();
+    claimed[task.family] += any ? 1 : 0;
+  }
+  for (const check::FamilyRecord& family : check::families()) {
+    const std::string name(family.name);
+    const double share = static_cast<double>(claimed[name]) / asked[name];
+    RecordProperty("claimed_" + name, std::to_string(share));
+    if (family.tool_covers) {
+      EXPECT_GE(share, 0.95) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thalamus::tool

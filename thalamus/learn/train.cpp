@@ -1,0 +1,300 @@
+#include "thalamus/learn/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "thalamus/base/hash.h"
+#include "thalamus/base/text.h"
+#include "thalamus/learn/cross_validate.h"
+#include "thalamus/learn/dataset.h"
+#include "thalamus/learn/report_words.h"
+#include "thalamus/learn/select.h"
+#include "thalamus/math/stats.h"
+#include "thalamus/route/snapshot_parts.h"
+
+namespace thalamus::learn {
+namespace {
+
+constexpr std::size_t kDistinctPromptsMin = 8;  // fewer cannot be held back sensibly
+constexpr std::size_t kFewRows = 200;           // below, the report warns
+constexpr std::int64_t kFoldsMax = 20;
+
+Result<math::CalibrationKind> parse_calibration(const std::string& name) {
+  if (name == "none") return math::CalibrationKind::kNone;
+  if (name == "logistic") return math::CalibrationKind::kLogistic;
+  if (name == "isotonic") return math::CalibrationKind::kIsotonic;
+  const std::vector<std::string> known{"none", "logistic", "isotonic"};
+  return fail(ErrorKind::kInvalidInput, "calibration: expected none, logistic or isotonic, got '{}'{}", name,
+              base::did_you_mean(name, known));
+}
+
+/// The one candidate of a named method, its features and options checked before any work.
+Result<Candidate> named_candidate(const TrainOptions& options) {
+  TRY(const auto* method, route::require_method(options.method));
+  Candidate candidate{options.method, options.options, {}};
+  bool dense = false;
+  bool sparse = false;
+  for (const std::string& text : options.features.empty() ? default_features(*method) : options.features) {
+    TRY(auto spec, feature::parse_feature_spec(text));
+    const bool is_sparse = feature::find_feature(spec.name)->sparse;
+    sparse |= is_sparse;
+    dense |= !is_sparse;
+    candidate.features.push_back(std::move(spec));
+  }
+  if (method->needs.dense && !dense)
+    return fail(ErrorKind::kInvalidInput, "method {} needs a dense feature; add signals or hash", method->name);
+  if (method->needs.either && !dense && !sparse)
+    return fail(ErrorKind::kInvalidInput, "method {} needs a feature; add signals, hash or tfidf", method->name);
+  return candidate;
+}
+
+Status check_options(const TrainOptions& options) {
+  if (options.folds < 2 || options.folds > kFoldsMax)
+    return fail(ErrorKind::kInvalidInput, "folds: {} is outside 2..{}", options.folds, kFoldsMax);
+  if (options.method == "auto" && (!options.options.empty() || !options.features.empty()))
+    return fail(ErrorKind::kInvalidInput, "method auto chooses its own options and features; leave them out");
+  if (options.worth && (!(options.worth->answer_usd > 0) || !(options.worth->second_usd >= 0)))
+    return fail(ErrorKind::kInvalidInput, "worth: answer_usd must be positive and second_usd not negative");
+  return {};
+}
+
+/// Working state of one training.
+struct Training {
+  const Dataset& data;
+  const TrainOptions& options;
+  math::CalibrationKind calibration_kind;
+  base::Rng rng;
+  TrainReport report;
+  std::vector<Candidate> candidates;
+  std::size_t chosen = 0;
+  math::Calibration calibration;
+};
+
+std::vector<std::uint32_t> all_positions(const Dataset& data) {
+  std::vector<std::uint32_t> positions(data.rows());
+  std::iota(positions.begin(), positions.end(), 0U);
+  return positions;
+}
+
+CandidateReport report_of(const Candidate& candidate) {
+  CandidateReport report;
+  report.method = candidate.method;
+  report.options = candidate.options;
+  for (const auto& spec : candidate.features) report.features.push_back(spec.name);
+  return report;
+}
+
+/// Calibration error and Brier score where each fold is calibrated by the others.
+void measure_calibration(const Pairs& pairs, std::size_t folds, math::CalibrationKind kind, TrainReport& report) {
+  std::vector<double> probability(pairs.score.size());
+  for (std::size_t f = 0; f < folds; ++f) {
+    std::vector<double> score;
+    std::vector<double> outcome;
+    for (std::size_t i = 0; i < pairs.score.size(); ++i) {
+      if (pairs.fold[i] == f) continue;
+      score.push_back(pairs.score[i]);
+      outcome.push_back(pairs.outcome[i]);
+    }
+    const auto calibration = math::Calibration::fit(kind, score, outcome);
+    for (std::size_t i = 0; i < pairs.score.size(); ++i)
+      if (pairs.fold[i] == f) probability[i] = calibration.apply(pairs.score[i]);
+  }
+  report.brier = math::brier(probability, pairs.outcome);
+  report.calibration_error = math::calibration_error(probability, pairs.outcome);
+}
+
+void report_gain(Training& t, const CrossValidation& cross, const Score& chosen) {
+  std::vector<double> single;
+  for (std::size_t i = 0; i < t.data.rows(); ++i) {
+    const double quality = t.data.cell(i, static_cast<std::size_t>(cross.best_single[i])).quality;
+    single.push_back(std::isnan(quality) ? 0.0 : quality);
+  }
+  const std::size_t resamples = std::clamp<std::size_t>(20'000'000 / std::max<std::size_t>(1, single.size()), 200, 2000);
+  const auto interval = math::paired_bootstrap(chosen.quality, single, resamples, t.rng.fork("bootstrap"));
+  t.report.best_single_quality = math::mean(single);
+  t.report.gain_over_best_single = interval.mean;
+  t.report.gain_low = interval.low;
+  t.report.gain_high = interval.high;
+}
+
+Status hold_out(Training& t) {
+  const std::size_t distinct = distinct_prompts(t.data);
+  t.report.duplicate_prompts = t.data.rows() - distinct;
+  if (distinct < kDistinctPromptsMin || t.data.models() < 2) {
+    for (const Candidate& candidate : t.candidates) t.report.candidates.push_back(report_of(candidate));
+    t.report.candidates.front().chosen = true;
+    if (t.options.method == "auto" && t.data.models() >= 2)
+      t.report.warnings.push_back("too few different prompts for cross-validation; the means are used");
+    return {};
+  }
+  const auto folds = static_cast<std::size_t>(
+      std::min<std::int64_t>(t.options.folds, static_cast<std::int64_t>(distinct)));
+  t.report.folds = static_cast<std::int64_t>(folds);
+  const auto fold_of = assign_folds(t.data, folds, t.options.seed);
+  TRY(const auto cross, cross_validate(t.data, fold_of, folds, t.candidates, t.rng.fork("folds"), t.options.progress));
+  const auto worth = t.options.worth ? t.options.worth : derive_worth(t.data);
+  if (worth) t.report.reference_worth = *worth;
+
+  std::vector<Score> scores;
+  std::vector<math::Calibration> calibrations;
+  for (const HeldOut& held : cross.candidates) {
+    const Pairs pairs = held.preference ? Pairs{} : held_out_pairs(t.data, held, fold_of);
+    calibrations.push_back(math::Calibration::fit(t.calibration_kind, pairs.score, pairs.outcome));
+    scores.push_back(score_candidate(t.data, cross, held, calibrations.back(), worth));
+  }
+  const Choice choice = choose_simplest(scores);
+  t.chosen = choice.chosen;
+  t.calibration = calibrations[t.chosen];
+  for (std::size_t c = 0; c < t.candidates.size(); ++c) {
+    CandidateReport report = report_of(t.candidates[c]);
+    report.quality = math::mean(scores[c].quality);
+    report.quality_se = math::standard_error(scores[c].quality);
+    report.utility = math::mean(scores[c].utility);
+    report.score = math::mean(scores[c].score);
+    report.behind_se = choice.behind_se[c];
+    report.chosen = c == t.chosen;
+    t.report.candidates.push_back(std::move(report));
+  }
+  report_gain(t, cross, scores[t.chosen]);
+  const HeldOut& held = cross.candidates[t.chosen];
+  if (!held.preference) measure_calibration(held_out_pairs(t.data, held, fold_of), folds, t.calibration_kind, t.report);
+  return {};
+}
+
+/// Per model: counted input tokens over the estimate, so that costs rest on the model's own vocabulary.
+std::vector<double> input_token_ratios(const Dataset& data) {
+  std::vector<double> counted(data.models(), 0.0);
+  std::vector<double> estimated(data.models(), 0.0);
+  feature::Description description;
+  for (std::size_t i = 0; i < data.rows(); ++i) {
+    bool described = false;
+    for (std::size_t m = 0; m < data.models(); ++m) {
+      const double tokens = data.cell(i, m).input_tokens;
+      if (std::isnan(tokens)) continue;
+      if (!described) data.describe(i, description);
+      described = true;
+      counted[m] += tokens;
+      estimated[m] += static_cast<double>(description.input_tokens);
+    }
+  }
+  for (std::size_t m = 0; m < data.models(); ++m)
+    counted[m] = counted[m] > 0 && estimated[m] > 0 ? std::clamp(counted[m] / estimated[m], 0.05, 20.0) : 1.0;
+  return counted;
+}
+
+std::vector<route::SnapshotModel> snapshot_models(const Dataset& data, const route::ModelMeans& means,
+                                                  const Heads& heads) {
+  std::vector<route::SnapshotModel> models;
+  for (std::size_t m = 0; m < data.models(); ++m)
+    models.push_back({data.table().models[m], std::clamp(means.mean[m], 0.0, 1.0),
+                      static_cast<std::uint64_t>(means.count[m]), heads.output_tokens.known(m), heads.seconds.known(m),
+                      heads.cost.known(m)});
+  return models;
+}
+
+/// Fits the chosen candidate on all rows.
+Result<std::shared_ptr<const route::Snapshot>> fit_final(Training& t) {
+  const Candidate& candidate = t.candidates[t.chosen];
+  TRY(const auto* method, route::require_method(candidate.method));
+  const auto positions = all_positions(t.data);
+  base::Rng rng = t.rng.fork("final");
+  std::vector<feature::FeatureSpec> specs = candidate.features;
+  const bool has_signals =
+      std::any_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.name == "signals"; });
+  if (!has_signals) specs.push_back({"signals", {}});
+
+  route::Snapshot::Parts parts;
+  TRY(parts.features, feature::FeatureSet::fit(specs, t.data.source(positions), rng));
+  parts.router_dense_size = parts.features.dense_size() - (has_signals ? 0 : feature::kSignalCount);
+  auto set = t.data.training_set(positions, parts.features, {.tokens = method->needs.tokens});
+  TRY(auto heads, fit_heads(t.data, positions, set, HeadSet::kAll));
+  const auto means = route::model_means(set);
+  parts.header.models = snapshot_models(t.data, means, heads);
+  const auto best = std::max_element(means.mean.begin(), means.mean.end()) - means.mean.begin();
+  t.report.best_single = t.data.table().models[static_cast<std::size_t>(best)];
+  if (t.report.folds == 0) t.report.best_single_quality = means.mean[static_cast<std::size_t>(best)];
+
+  if (parts.router_dense_size != set.dense_size) {  // the router does not see what only the heads read
+    std::vector<float> dense;
+    dense.reserve(set.rows * parts.router_dense_size);
+    for (std::size_t row = 0; row < set.rows; ++row) {
+      const auto part = set.dense_row(row).first(parts.router_dense_size);
+      dense.insert(dense.end(), part.begin(), part.end());
+    }
+    set.dense = std::move(dense);
+    set.dense_size = parts.router_dense_size;
+  }
+  base::Rng method_rng = rng.fork(candidate.method);
+  TRY(parts.router, method->fit(set, candidate.options, method_rng));
+  parts.header.method = candidate.method;
+  parts.header.options = candidate.options;
+  parts.header.training_data_hash = t.data.table().content_hash;
+  parts.header.training_rows = t.data.rows();
+  parts.header.seed = t.options.seed;
+  parts.header.calibration = t.calibration.kind() == math::CalibrationKind::kNone ? "none" : t.options.calibration;
+  parts.header.calibration_error = t.report.calibration_error;
+  parts.calibration = t.calibration;
+  parts.input_token_ratio = input_token_ratios(t.data);
+  parts.output_tokens = std::move(heads.output_tokens);
+  parts.seconds = std::move(heads.seconds);
+  parts.cost = std::move(heads.cost);
+  return route::Snapshot::build(std::move(parts));
+}
+
+void add_warnings(Training& t, const route::SnapshotHeader& header) {
+  auto& warnings = t.report.warnings;
+  if (t.data.models() == 1) warnings.push_back("the table has one model; there is nothing to choose between");
+  if (t.data.dropped() > 0)
+    warnings.push_back(fmt::format("{} rows without any recorded quality were left out", t.data.dropped()));
+  if (t.data.rows() < kFewRows)
+    warnings.push_back(fmt::format("{} rows are few; estimates lean on the means", t.data.rows()));
+  std::string no_seconds;
+  std::string no_tokens;
+  for (const auto& model : header.models) {
+    if (model.cells == 0) warnings.push_back(fmt::format("model '{}' has no recorded quality", model.name));
+    if (!model.has_seconds) no_seconds += (no_seconds.empty() ? "" : ", ") + model.name;
+    if (!model.has_tokens && !model.has_cost) no_tokens += (no_tokens.empty() ? "" : ", ") + model.name;
+  }
+  if (!no_seconds.empty())
+    warnings.push_back(fmt::format("no seconds recorded for {}; limits on latency see a guess there", no_seconds));
+  if (!no_tokens.empty())
+    warnings.push_back(fmt::format("neither output tokens nor cost recorded for {}; cost is a guess there", no_tokens));
+}
+
+Result<TrainResult> train_on(const trace::OutcomeTable& table, const TrainOptions& options) {
+  TRY(const auto kind, parse_calibration(options.calibration));
+  TRY(const auto data, Dataset::make(table));
+  if (data.rows() < 2)
+    return fail(ErrorKind::kInvalidInput, "the outcome table has one row with recorded quality; at least 2 are needed");
+  Training t{data, options, kind, base::Rng(options.seed), {}, {}, 0, {}};
+  t.report.rows = data.rows();
+  t.report.rows_without_quality = data.dropped();
+  if (options.method == "auto") {
+    t.candidates = auto_candidates(data);
+  } else {
+    TRY(auto candidate, named_candidate(options));
+    t.candidates.push_back(std::move(candidate));
+  }
+  CHECK_OK(hold_out(t));
+  if (options.progress && !options.progress("fit on all rows", 1.0))
+    return fail(ErrorKind::kCancelled, "training was interrupted");
+  TRY(auto snapshot, fit_final(t));
+  add_warnings(t, snapshot->header());
+  t.report.words = report_words(t.report, data.models());
+  return TrainResult{std::move(snapshot), std::move(t.report)};
+}
+
+}  // namespace
+
+Result<TrainResult> train(const trace::OutcomeTable& table, const TrainOptions& options) {
+  CHECK_OK(check_options(options));
+  if (options.models.empty()) return train_on(table, options);
+  trace::OutcomeTable kept = table;
+  CHECK_OK(kept.keep_models(options.models));
+  return train_on(kept, options);
+}
+
+}  // namespace thalamus::learn
