@@ -81,7 +81,6 @@ void add_eval(CLI::App& app, Chosen& chosen) {
   verb->add_option("--seed", arguments->seed, "seed");
   verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)");
   verb->add_option("--second-usd", arguments->second_usd, "worth of a second");
-  verb->add_option("--html", arguments->html, "write a self-contained page");
   verb->add_option("--json-file", arguments->json, "write the JSON to a file");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); }; });
 }

@@ -65,7 +65,6 @@ struct EvalArguments {
   std::uint64_t seed = 1;
   double answer_usd = 0;             ///< 0: quality decides, cost breaks ties
   double second_usd = 0;
-  std::string html;                  ///< further page; empty: none
   std::string json;                  ///< file; empty: standard output where the style is JSON
 };
 int eval(const EvalArguments& arguments, Style style);

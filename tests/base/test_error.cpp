@@ -34,7 +34,8 @@ Result<int> unboxed(int number) {
 }
 
 TEST(Error, PutsThePlaceBeforeTheMessage) {
-  EXPECT_EQ((Error{ErrorKind::kNotFound, "no such model", "routes.yaml:14:7"}).text(), "routes.yaml:14:7: no such model");
+  EXPECT_EQ((Error{ErrorKind::kNotFound, "no such model", "routes.yaml:14:7"}).text(),
+            "routes.yaml:14:7: no such model");
   EXPECT_EQ((Error{ErrorKind::kNotFound, "no such model", ""}).text(), "no such model");
 }
 

@@ -85,7 +85,9 @@ TEST(Fields, SuggestTheNearestNameForAnUnknownOne) {
   EXPECT_EQ(message_of({{"completely_else", "1"}}), "unknown option 'completely_else'");
 }
 
-TEST(Fields, ReportTheFirstErrorOnly) { EXPECT_EQ(message_of({{"k", "0"}, {"weighted", "3"}}), "k: 0 is outside 1..1024"); }
+TEST(Fields, ReportTheFirstErrorOnly) {
+  EXPECT_EQ(message_of({{"k", "0"}, {"weighted", "3"}}), "k: 0 is outside 1..1024");
+}
 
 TEST(Fields, ListThemselvesAsATable) {
   const auto rows = list_options<SampleOptions>();

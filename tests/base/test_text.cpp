@@ -35,8 +35,8 @@ TEST(Utf8, EveryCodePointReadsBackAsItself) {
 }
 
 TEST(Utf8, RefusesOverlongSurrogateTruncatedAndTooLargeForms) {
-  for (const std::string bytes : {"\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5",
-                                  "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28", "\xff"}) {
+  for (const std::string bytes : {"\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                  "\xf5", "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28", "\xff"}) {
     EXPECT_FALSE(is_valid_utf8(bytes));
     std::size_t position = 0;
     EXPECT_EQ(next_code_point(bytes, position), U'\xfffd');
@@ -44,7 +44,11 @@ TEST(Utf8, RefusesOverlongSurrogateTruncatedAndTooLargeForms) {
   }
 }
 
-TEST(Utf8, TakesTheReplacementCharacterItself) { EXPECT_TRUE(is_valid_utf8("a\xef\xbf\xbd" "b")); }
+TEST(Utf8, TakesTheReplacementCharacterItself) {
+  EXPECT_TRUE(
+      is_valid_utf8("a\xef\xbf\xbd"
+                    "b"));
+}
 
 TEST(Utf8, WalkingAnyBytesEndsExactlyAtTheirEnd) {
   const std::uint64_t seed = 1618;

@@ -11,9 +11,8 @@ Expectation json(std::string schema, std::string value = {}) {
   return expected;
 }
 
-const std::string kPerson =
-    R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},)"
-    R"("required":["name","age"],"additionalProperties":false})";
+const std::string kPerson = R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},)"
+                            R"("required":["name","age"],"additionalProperties":false})";
 
 TEST(JsonSchema, FindsTheObjectInTheAnswer) {
   expect_grades(json(kPerson, R"({"name":"Ann","age":30})"),

@@ -108,6 +108,10 @@ TEST(Number, AllowsARelativeTolerance) {
                                   {"20.117", false}});
 }
 
+TEST(Number, APointAfterAForeignLetterEndsTheSearch) {
+  expect_grades(number("5"), {{"\xd0\xb6.5", false}, {"x.5", false}, {"\xd0\xb6.1 5", true}});
+}
+
 TEST(Number, FailsOnAnExpectationThatIsNotOneNumber) {
   expect_unusable(number("many"), "not one number");
   expect_unusable(number("1 and 2"), "not one number");

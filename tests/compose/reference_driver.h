@@ -121,8 +121,8 @@ class ReferenceDriver {
     if (event.kind == EventKind::kClientGone) client_gone_ = true;
     if (event.kind == EventKind::kFailed) failures_.push_back(event.failure);
     const std::size_t i = index_of(event.call);
-    const bool about_call = event.kind == EventKind::kContent || event.kind == EventKind::kCompleted ||
-                            event.kind == EventKind::kFailed;
+    const bool about_call =
+        event.kind == EventKind::kContent || event.kind == EventKind::kCompleted || event.kind == EventKind::kFailed;
     if (!about_call || i == calls_.size() || !calls_[i].open) return;
     if (event.kind == EventKind::kContent) calls_[i].content = true;
     if (event.kind == EventKind::kCompleted) calls_[i].completed = true;

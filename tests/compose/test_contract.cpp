@@ -21,7 +21,9 @@ using testing::ReferenceDriver;
 
 class StrategyContract : public ::testing::TestWithParam<StrategyRecord> {};
 
-std::string parameter_name(const ::testing::TestParamInfo<StrategyRecord>& info) { return std::string(info.param.name); }
+std::string parameter_name(const ::testing::TestParamInfo<StrategyRecord>& info) {
+  return std::string(info.param.name);
+}
 
 INSTANTIATE_TEST_SUITE_P(All, StrategyContract, ::testing::ValuesIn(strategies().begin(), strategies().end()),
                          parameter_name);

@@ -29,7 +29,8 @@ TEST(Request, GivesTheTextOfTheLastUserMessage) {
 
 TEST(Request, LeavesPartsWithoutTextOutOfTheText) {
   Request request;
-  request.messages = {message_of(Role::kUser, {{PartKind::kImage, "https://example.org/a.png"}, {PartKind::kText, "what?"}})};
+  request.messages = {
+      message_of(Role::kUser, {{PartKind::kImage, "https://example.org/a.png"}, {PartKind::kText, "what?"}})};
   EXPECT_EQ(request.last_user_text(), "what?");
   request.messages = {message_of(Role::kUser, {{PartKind::kText, "old"}}), message_of(Role::kUser, {})};
   EXPECT_EQ(request.last_user_text(), "");

@@ -22,7 +22,8 @@ TEST(CostOf, TakesCachedTokensOutOfTheInput) {
 }
 
 TEST(CostOf, NeverBillsMoreCachedTokensThanThereWereInput) {
-  EXPECT_EQ(cost_of({.input = 10, .cached_input = 1'000'000}, kPrices), cost_of({.input = 10, .cached_input = 10}, kPrices));
+  EXPECT_EQ(cost_of({.input = 10, .cached_input = 1'000'000}, kPrices),
+            cost_of({.input = 10, .cached_input = 10}, kPrices));
 }
 
 TEST(CostOf, BillsReasoningAsPartOfTheOutput) {

@@ -1,5 +1,5 @@
-// What every registered policy must hold: limits are never passed, whatever is taken comes back, wrong use aborts. Alone
-// against a counting model, and under eight threads.
+// What every registered policy must hold: limits are never passed, whatever is taken comes back, wrong use aborts.
+// Alone against a counting model, and under eight threads.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -8,7 +8,8 @@
 namespace thalamus::dispatch {
 namespace {
 
-std::unique_ptr<Policy> one_target(std::uint32_t concurrency, std::uint32_t queue, const base::OptionMap& options = {}) {
+std::unique_ptr<Policy> one_target(std::uint32_t concurrency, std::uint32_t queue,
+                                   const base::OptionMap& options = {}) {
   TargetLimits limits;
   limits.concurrency_max = concurrency;
   limits.queue_length_max = queue;

@@ -77,8 +77,9 @@ TEST(Train, AutoFindsWhatIsSeparableAndSaysSo) {
   const auto choices = choose(estimate_table(*result->snapshot, test), {}, {});
   const auto routed = score_choices(test, choices, "auto");
   for (const auto& baseline : baselines(test, test))
-    if (baseline.name.starts_with("single:"))
+    if (baseline.name.starts_with("single:")) {
       EXPECT_GT(routed.quality_mean, baseline.result.quality_mean + 0.1) << baseline.name;
+    }
 }
 
 TEST(Train, AutoPrefersTheSimplestWhereNothingCanBeLearned) {
@@ -101,7 +102,8 @@ TEST(Train, TheSameSeedGivesTheSameBytes) {
 TEST(Train, ThePathFromTableToPlanKnowsCostAndSeconds) {
   const auto result = train(toy_table(200, 6), with_method("ridge")).value();
   core::Request request;
-  request.messages.push_back({core::Role::kUser, {{core::PartKind::kText, "What is 12 plus 30? Answer with a number."}}, {}, {}});
+  request.messages.push_back(
+      {core::Role::kUser, {{core::PartKind::kText, "What is 12 plus 30? Answer with a number."}}, {}, {}});
   feature::Description description;
   feature::describe(request, description);
   const auto targets = result.snapshot->own_targets();

@@ -158,6 +158,11 @@ std::vector<BadRequest> bad_requests() {
       {"chunk without line end", head + "Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n", 400},
       {"chunk size with a bare line feed", head + "Transfer-Encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n", 400},
       {"bare line feed in an extension", head + "Transfer-Encoding: chunked\r\n\r\n2;a=\"\n\"\r\nab\r\n0\r\n\r\n", 400},
+      {"a last chunk that goes on", head + "Transfer-Encoding: chunked\r\n\r\n0\r\nhello\r\n1;a=b\r\n!\r\n0\r\n\r\n",
+       400},
+      {"chunk size of many zeros", head + "Transfer-Encoding: chunked\r\n\r\n" + std::string(40, '0') + "5\r\n", 400},
+      {"empty chunk size", head + "Transfer-Encoding: chunked\r\n\r\n\r\n", 400},
+      {"folded trailer", head + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n c\r\n\r\n", 400},
       {"bad trailer", head + "Transfer-Encoding: chunked\r\n\r\n0\r\nnonsense\r\n\r\n", 400},
   };
 }

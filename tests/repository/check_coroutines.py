@@ -41,7 +41,9 @@ def lambda_body(text, i):
     """The position of the body's brace if a lambda begins at the bracket `i`, else -1."""
     before = text[:i].rstrip()
     word = re.search(r"\w+$", before)
-    if (word and word.group() not in ("return", "co_return", "co_await", "co_yield")) or before.endswith((")", "]", "[")):
+    if word and word.group() not in ("return", "co_return", "co_await", "co_yield"):
+        return -1
+    if before.endswith((")", "]", "[")):
         return -1
     at = _skip_space(text, _matching(text, i) + 1)
     if at < len(text) and text[at] == "<":
@@ -142,7 +144,8 @@ GOOD = [
 
 def self_test():
     def wrapped(statement):
-        return "namespace n {\nstruct S : B {\n  S() : a_{1} {}\n  Awaitable<int> f(int p) const { " + statement + " }\n};\n}\n"
+        return ("namespace n {\nstruct S : B {\n  S() : a_{1} {}\n  Awaitable<int> f(int p) const { " + statement
+                + " }\n};\n}\n")
 
     for statement in BAD:
         assert hazards("a.cpp", wrapped(statement)), statement

@@ -20,7 +20,7 @@ CALLS = [
 # (pattern, what to do instead); looked for in every text, comments and strings included.
 WORDS = [
     (r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b", "do it, or say in the issue why not"),
-    (r"(?<![\w.$~}])/(?:ho" + r"me|Us" + r"ers)/\w+|(?<![\w.$~}])/ro" + r"ot/|(?<![\w.$~}/])/wo" + r"rk/",
+    (r"(?<![\w.$~}])/(?:ho" + r"me|Us" + r"ers)/(?!(?:somebody|user)\b)\w+|(?<![\w.$~}])/ro" + r"ot/|(?<![\w.$~}/])/wo" + r"rk/",
      "no path of one machine"),
     (r"\b(?:registry\.npmjs|pypi|files\.pythonhosted|(?:static\.|index\.)?crates|proxy\.golang)" + r"\.(?:org|io)\b"
      r"|\b(?:artifactory|nexus)[\w.-]*\.\w+/", "no registry's host name: use its ordinary client"),
@@ -79,7 +79,7 @@ def self_test():
     assert found("thalamus/core/a.h", "using namespace std;")
     assert words("a.md", "see /ho" + "me/someone/x") and words("a.py", "# TO" + "DO later")
     assert words("a.sh", "curl https://py" + "pi.org/simple")
-    assert not words("a.md", "${HOME}/x ~/x docs/home/page.md https://example.org/home/x") and not words("a.md", "todo")
+    assert not words("a.md", "${HOME}/x ~/x docs/home/page.md https://example.org/home/x /ho" + "me/somebody/x") and not words("a.md", "todo")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ TEST_P(Allocation, EstimateAndDecideAllocateNothing) {
   base::Rng rng(5);
   feature::Description description;
   const std::string text(3000, 'x');
-  for (const std::string& prompt : {std::string("What is 1 plus 2?"), std::string(), text + " Translate apple " + text}) {
+  for (const std::string& prompt :
+       {std::string("What is 1 plus 2?"), std::string(), text + " Translate apple " + text}) {
     feature::describe_text(prompt, "", description);
     const std::size_t before = allocations();
     snapshot->estimate(description, map, targets, scratch, estimates);
@@ -64,7 +65,8 @@ TEST_P(Allocation, DescribingIntoAReservedDescriptionAllocatesNothing) {
   feature::Description description;
   description.reserve();
   core::Request request;
-  request.messages.push_back({core::Role::kUser, {{core::PartKind::kText, "What is 3 plus 4? Antworte auf Deutsch: ä"}}, {}, {}});
+  request.messages.push_back(
+      {core::Role::kUser, {{core::PartKind::kText, "What is 3 plus 4? Antworte auf Deutsch: ä"}}, {}, {}});
   request.tools.push_back({"add", "Adds two numbers", R"({"type":"object","properties":{"a":{"type":"number"}}})"});
   feature::describe(request, description);
   const std::size_t before = allocations();
@@ -79,7 +81,7 @@ std::vector<std::string> method_names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryMethod, Allocation, testing::ValuesIn(method_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace thalamus::route

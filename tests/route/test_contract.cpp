@@ -19,8 +19,13 @@ class RouterContract : public testing::TestWithParam<std::string> {
  protected:
   [[nodiscard]] const MethodRecord& method() const { return *find_method(GetParam()); }
   [[nodiscard]] static std::vector<std::string> probes() {
-    return {"What is 17 plus 4? Answer with a number.", "Translate the words apple and river into French, please.",
-            "", "完全に別の言語", std::string(70'000, 'q') + " end", "\xff\xfe broken utf-8 \x80", "Tell me a joke"};
+    return {"What is 17 plus 4? Answer with a number.",
+            "Translate the words apple and river into French, please.",
+            "",
+            "完全に別の言語",
+            std::string(70'000, 'q') + " end",
+            "\xff\xfe broken utf-8 \x80",
+            "Tell me a joke"};
   }
 };
 
@@ -130,14 +135,18 @@ TEST_P(RouterContract, MissingCellsAreHandled) {
 TEST_P(RouterContract, OneModelAndFewRowsAreAnErrorOrADocumentedAnswer) {
   Toy toy = make_toy(2, 8);
   auto few = fit_toy(method(), toy);
-  if (few) EXPECT_TRUE(std::isfinite(estimate_text(*few, toy.features, "What is 2 plus 2?", kModels).quality[0]));
+  if (few) {
+    EXPECT_TRUE(std::isfinite(estimate_text(*few, toy.features, "What is 2 plus 2?", kModels).quality[0]));
+  }
   Toy one = make_toy(40, 9);
   one.set.models = {"only"};
   std::vector<float> column;
   for (std::size_t row = 0; row < one.set.rows; ++row) column.push_back(one.set.quality[row * kModels]);
   one.set.quality = column;
   const auto single = fit_toy(method(), one);
-  if (single) EXPECT_TRUE(std::isfinite(estimate_text(*single, one.features, "What is 2 plus 2?", 1).quality[0]));
+  if (single) {
+    EXPECT_TRUE(std::isfinite(estimate_text(*single, one.features, "What is 2 plus 2?", 1).quality[0]));
+  }
 }
 
 TEST_P(RouterContract, UnknownOptionsWrongTypesAndOutOfRangeValuesSayWhatIsExpected) {
@@ -173,7 +182,9 @@ TEST_P(RouterContract, BeatsUniformOnSeparableData) {
   }
   EXPECT_GE(collected, uniform - 5) << "of 200";
   const bool reads_the_request = method().needs.dense || method().needs.either || method().needs.tokens;
-  if (reads_the_request) EXPECT_GT(collected, uniform + 40) << "of 200";
+  if (reads_the_request) {
+    EXPECT_GT(collected, uniform + 40) << "of 200";
+  }
 }
 
 TEST_P(RouterContract, TheOrderOfModelsDoesNotMatter) {
@@ -249,9 +260,9 @@ TEST_P(RouterContract, TheLatencyClassHoldsWithMargin) {
   double best_us = INFINITY;
   for (int round = 0; round < 20; ++round) {
     const auto begun = std::chrono::steady_clock::now();
-    for (int i = 0; i < 10; ++i)
-      router->estimate({&description, dense, scratch.sparse.view()}, scratch, quality, sd);
-    best_us = std::min(best_us, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count() / 10);
+    for (int i = 0; i < 10; ++i) router->estimate({&description, dense, scratch.sparse.view()}, scratch, quality, sd);
+    best_us = std::min(
+        best_us, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count() / 10);
   }
   // Ten times the class: this guards against a wrong class, not against a busy or an instrumented machine.
   EXPECT_LT(best_us, 10 * method().latency_class_us);
@@ -312,7 +323,7 @@ std::vector<std::string> method_names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryMethod, RouterContract, testing::ValuesIn(method_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace thalamus::route

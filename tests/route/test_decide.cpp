@@ -62,8 +62,7 @@ bool meets_limits(const World& w, std::size_t t) {
   const auto& row = w.estimates[t];
   return permitted(c, w.targets[t]) && (!c.max_cost_usd || row.cost_usd <= *c.max_cost_usd) &&
          (!c.max_latency_ms || (row.seconds + w.states[t].queue_seconds) * 1000 <= *c.max_latency_ms) &&
-         (!c.min_quality || row.quality >= *c.min_quality) &&
-         NanoDollars::from_usd(row.cost_usd) <= w.states[t].budget;
+         (!c.min_quality || row.quality >= *c.min_quality) && NanoDollars::from_usd(row.cost_usd) <= w.states[t].budget;
 }
 
 constexpr std::uint64_t kSeed = 20'250'101;
@@ -79,9 +78,13 @@ TEST(DecideProperties, APlanNeverHoldsATargetThatBreaksALimit) {
       EXPECT_FALSE(w.needs.images && !w.targets[t].abilities.images);
       EXPECT_FALSE(w.targets[t].context_tokens > 0 && w.needs.input_tokens > w.targets[t].context_tokens);
       EXPECT_LE(NanoDollars::from_usd(w.estimates[t].cost_usd), w.states[t].budget);
-      if (plan.reason != core::Reason::kNearest) EXPECT_TRUE(meets_limits(w, t)) << "round " << round;
+      if (plan.reason != core::Reason::kNearest) {
+        EXPECT_TRUE(meets_limits(w, t)) << "round " << round;
+      }
     }
-    if (plan.empty()) EXPECT_EQ(plan.reason, core::Reason::kInfeasible);
+    if (plan.empty()) {
+      EXPECT_EQ(plan.reason, core::Reason::kInfeasible);
+    }
   }
 }
 
@@ -93,10 +96,14 @@ TEST(DecideProperties, PropensitiesSumToOneAndOnlyTheFeasibleHaveAny) {
     const auto plan = decide_in(w, rng.fork("decide"), {.explore_rate = 0.1});
     const double sum = std::accumulate(plan.propensity.begin(), plan.propensity.end(), 0.0);
     EXPECT_NEAR(sum, plan.empty() ? 0.0 : 1.0, 1e-6);
-    if (!plan.empty()) EXPECT_GT(plan.propensity[plan.first()], 0);
+    if (!plan.empty()) {
+      EXPECT_GT(plan.propensity[plan.first()], 0);
+    }
     for (std::size_t t = 0; t < w.targets.size(); ++t) {
       const auto listed = plan.targets();
-      if (plan.propensity[t] > 0) EXPECT_NE(std::find(listed.begin(), listed.end(), t), listed.end());
+      if (plan.propensity[t] > 0) {
+        EXPECT_NE(std::find(listed.begin(), listed.end(), t), listed.end());
+      }
     }
   }
 }

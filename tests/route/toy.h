@@ -22,22 +22,22 @@ struct Toy {
 
 /// `hole` is the share of cells left out. Quality: "sums" is right on kind 0 with chance .9, "french" on kind 1; the
 /// other way round .2; "middle" .5 everywhere.
-inline Toy make_toy(std::size_t rows, std::uint64_t seed, double hole = 0, std::vector<feature::FeatureSpec> specs = {}) {
+inline Toy make_toy(std::size_t rows, std::uint64_t seed, double hole = 0,
+                    std::vector<feature::FeatureSpec> specs = {}) {
   const std::vector<std::string> nouns{"apple", "river", "window", "garden", "letter", "winter", "mother", "bridge"};
   Toy toy;
   base::Rng rng(seed);
   for (std::size_t i = 0; i < rows; ++i) {
     const auto kind = static_cast<std::uint32_t>(rng.below(2));
     toy.kind.push_back(kind);
-    toy.texts.push_back(kind == 0 ? fmt::format("What is {} plus {}? Answer with a number.", rng.below(9999), rng.below(99))
-                                  : fmt::format("Translate the words {} and {} into French, please, with an article.",
-                                                rng.pick(nouns), rng.pick(nouns)));
+    toy.texts.push_back(kind == 0
+                            ? fmt::format("What is {} plus {}? Answer with a number.", rng.below(9999), rng.below(99))
+                            : fmt::format("Translate the words {} and {} into French, please, with an article.",
+                                          rng.pick(nouns), rng.pick(nouns)));
   }
-  if (specs.empty())
-    specs = {{"hash", {{"dims", "32"}, {"buckets", "256"}}}, {"signals", {}}, {"tfidf", {}}};
-  const feature::DescriptionSource source{rows, [&](std::size_t i, feature::Description& out) {
-                                            feature::describe_text(toy.texts[i], "", out);
-                                          }};
+  if (specs.empty()) specs = {{"hash", {{"dims", "32"}, {"buckets", "256"}}}, {"signals", {}}, {"tfidf", {}}};
+  const feature::DescriptionSource source{
+      rows, [&](std::size_t i, feature::Description& out) { feature::describe_text(toy.texts[i], "", out); }};
   toy.features = feature::FeatureSet::fit(specs, source, base::Rng(seed)).value();
   TrainingSet& set = toy.set;
   set.models = {"sums", "french", "middle"};
@@ -127,8 +127,8 @@ inline std::shared_ptr<const Snapshot> toy_snapshot(std::string_view method, std
     }
   }
   for (std::size_t m = 0; m < 3; ++m)
-    parts.header.models.push_back({toy.set.models[m], means.mean[m], static_cast<std::uint64_t>(means.count[m]), true,
-                                   true, true});
+    parts.header.models.push_back(
+        {toy.set.models[m], means.mean[m], static_cast<std::uint64_t>(means.count[m]), true, true, true});
   parts.input_token_ratio.assign(3, 1.0);
   parts.output_tokens = Head::fit(toy.set.dense, toy.set.dense_size, tokens, 3, 1.0).value();
   parts.seconds = Head::fit(toy.set.dense, toy.set.dense_size, seconds, 3, 0.01).value();

@@ -38,7 +38,8 @@ SimTarget swarm_target(base::Rng& rng, std::size_t index) {
   target.limits.total_timeout = Nanoseconds::from_ms(rng.between(1'000, 30'000));
   for (auto n = rng.below(2) == 0 ? 0 : rng.below(4); n > 0; --n) {
     const double from_s = rng.uniform() * 60;
-    target.outages.push_back({Nanoseconds::from_seconds(from_s), Nanoseconds::from_seconds(from_s + rng.uniform() * 20)});
+    target.outages.push_back(
+        {Nanoseconds::from_seconds(from_s), Nanoseconds::from_seconds(from_s + rng.uniform() * 20)});
   }
   return target;
 }
@@ -108,14 +109,14 @@ TEST(Simulator, FallsBackDuringAnOutage) {
                                       "target spare service_ms=100 quality=0.5\n"),
                                3);
   EXPECT_EQ(report.answered, report.requests);
-  EXPECT_GT(report.fallbacks, 5U);               // until the supervisor has seen it
+  EXPECT_GT(report.fallbacks, 5U);                   // until the supervisor has seen it
   EXPECT_GT(report.targets[1].first_choices, 100U);  // afterwards the plan begins with the spare
   EXPECT_GT(report.targets[0].answers, 200U);
 }
 
 TEST(Simulator, QueuesUpToTheLimitAndRefusesBeyond) {
-  const auto report = simulate(
-      parsed("workload rate=50 seconds=20\ntarget only service_ms=1000 sigma=0.1 concurrency=2 queue=5\n"), 3);
+  const auto report =
+      simulate(parsed("workload rate=50 seconds=20\ntarget only service_ms=1000 sigma=0.1 concurrency=2 queue=5\n"), 3);
   EXPECT_EQ(report.targets[0].in_flight_max, 2U);
   EXPECT_EQ(report.targets[0].queue_length_max, 5U);
   EXPECT_GT(report.failed.at("limit_exceeded"), 100U);
@@ -141,7 +142,8 @@ TEST(Simulator, EndsTheTurnsOfClientsThatLeave) {
 }
 
 TEST(Simulator, ReportsARequestThatNoTargetMayTake) {
-  const auto report = simulate(parsed("workload rate=1 seconds=50\ncontract min_quality=0.9\ntarget a quality=0.5\n"), 3);
+  const auto report =
+      simulate(parsed("workload rate=1 seconds=50\ncontract min_quality=0.9\ntarget a quality=0.5\n"), 3);
   EXPECT_EQ(report.failed.at("infeasible"), report.requests);
   EXPECT_EQ(report.calls, 0U);
 }

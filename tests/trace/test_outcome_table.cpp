@@ -94,6 +94,12 @@ TEST(OutcomeTable, JoinsTheTextOfMessagesWithNewlines) {
   EXPECT_TRUE(table->rows[0].messages.starts_with(R"([{"role":"system")"));
 }
 
+TEST(OutcomeTable, PrefersMessagesWhereARowHasAPromptToo) {
+  const auto table = parse_outcome_table(row_with(R"("messages":[{"role":"user","content":"q"}])"), "t");
+  ASSERT_TRUE(table) << table.error().text();
+  EXPECT_EQ(table->rows[0].prompt, "q");
+}
+
 TEST(OutcomeTable, OrdersModelsByFirstAppearanceAndFillsMissingCells) {
   const auto table = parse_outcome_table(
       "{\"id\":\"a\",\"prompt\":\"p\",\"outcomes\":{\"z\":{\"quality\":1}}}\n\n"

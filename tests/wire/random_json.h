@@ -23,17 +23,43 @@ class RandomJson {
   }
 
   std::string number() {
-    static constexpr std::array<std::string_view, 14> kNumbers{
-        "0",     "-0",      "1",          "1.0",      "0.10000", "1e3",      "1E+3",
-        "-2.5e-7", "100000000000000000000", "12345678901234567890", "3.141592653589793238462643", "1e-300", "7", "-42"};
+    static constexpr std::array<std::string_view, 14> kNumbers{"0",
+                                                               "-0",
+                                                               "1",
+                                                               "1.0",
+                                                               "0.10000",
+                                                               "1e3",
+                                                               "1E+3",
+                                                               "-2.5e-7",
+                                                               "100000000000000000000",
+                                                               "12345678901234567890",
+                                                               "3.141592653589793238462643",
+                                                               "1e-300",
+                                                               "7",
+                                                               "-42"};
     return std::string(rng_.pick(kNumbers));
   }
 
   // A string literal; the same text may be spelt in several ways.
   std::string string() {
-    static constexpr std::array<std::string_view, 18> kPieces{
-        "a",  "model", "\\\"", "\\\\", "\\n", "\\u0041", "\\/", "{", "}", "[", "]", ",", ":", "\xc3\xa9",
-        "\xf0\x9f\x98\x80", "\\ud83d\\ude00", "thalamus", " plain text of some length "};
+    static constexpr std::array<std::string_view, 18> kPieces{"a",
+                                                              "model",
+                                                              "\\\"",
+                                                              "\\\\",
+                                                              "\\n",
+                                                              "\\u0041",
+                                                              "\\/",
+                                                              "{",
+                                                              "}",
+                                                              "[",
+                                                              "]",
+                                                              ",",
+                                                              ":",
+                                                              "\xc3\xa9",
+                                                              "\xf0\x9f\x98\x80",
+                                                              "\\ud83d\\ude00",
+                                                              "thalamus",
+                                                              " plain text of some length "};
     std::string out = "\"";
     for (std::uint64_t i = rng_.below(6); i > 0; --i) out += rng_.pick(kPieces);
     return out + '"';

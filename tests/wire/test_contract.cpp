@@ -40,7 +40,8 @@ TEST(Contract, ReadsEveryMember) {
 }
 
 TEST(Contract, TakesNullForAbsent) {
-  const auto patch = decode_contract(R"({"max_cost_usd":null,"allow":null,"worth":null,"session":null,"explain":null})");
+  const auto patch =
+      decode_contract(R"({"max_cost_usd":null,"allow":null,"worth":null,"session":null,"explain":null})");
   ASSERT_TRUE(patch);
   EXPECT_FALSE(patch->max_cost_usd || patch->worth || patch->session || patch->explain);
   EXPECT_TRUE(patch->allow.empty());
@@ -64,8 +65,7 @@ TEST(Contract, SaysExactlyWhatIsWrong) {
             R"(thalamus.worth: unknown member "answer"; expected one of answer_usd, second_usd)");
   EXPECT_EQ(error_of(R"({"worth":{"answer_usd":-1}})"),
             "thalamus.worth.answer_usd: expected a number of at least 0, got -1");
-  EXPECT_EQ(error_of(R"({"explore":"always"})"),
-            R"(thalamus.explore: expected one of never, allowed; got "always")");
+  EXPECT_EQ(error_of(R"({"explore":"always"})"), R"(thalamus.explore: expected one of never, allowed; got "always")");
   EXPECT_EQ(error_of(R"({"on_infeasible":"neerest"})"),
             R"(thalamus.on_infeasible: expected one of fail, nearest; got "neerest", did you mean 'nearest'?)");
   EXPECT_EQ(error_of(R"({"explain":1})"), "thalamus.explain: expected true or false, got 1");
@@ -79,17 +79,26 @@ TEST(Contract, SaysExactlyWhatIsWrong) {
 TEST(Contract, BoundsItsLists) {
   std::string names = "\"a\"";
   for (int i = 0; i < 256; ++i) names += ",\"a\"";
-  EXPECT_EQ(error_of("{\"allow\":[" + names + "]}"), "thalamus.allow[256]: expected at most 256 names; use tags instead");
+  EXPECT_EQ(error_of("{\"allow\":[" + names + "]}"),
+            "thalamus.allow[256]: expected at most 256 names; use tags instead");
 }
 
 TEST(Contract, AppliesHeadersByTheirNames) {
   core::ContractPatch patch;
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"X-Thalamus-Max-Cost-Usd", " 0.01 "}, {"x-thalamus-max-latency-ms", "2000"}, {"x-thalamus-max-ttft-ms", "5e2"},
-           {"x-thalamus-min-quality", "0.7"},     {"x-thalamus-allow", "small, eu"},     {"x-thalamus-allow", "tool"},
-           {"x-thalamus-deny", "large"},          {"x-thalamus-worth-answer-usd", "0.02"},
-           {"x-thalamus-worth-second-usd", "1"},  {"x-thalamus-session", "s-1"},         {"x-thalamus-explore", "never"},
-           {"x-thalamus-on-infeasible", "fail"},  {"x-thalamus-explain", "True"}})
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"X-Thalamus-Max-Cost-Usd", " 0.01 "},
+                                                        {"x-thalamus-max-latency-ms", "2000"},
+                                                        {"x-thalamus-max-ttft-ms", "5e2"},
+                                                        {"x-thalamus-min-quality", "0.7"},
+                                                        {"x-thalamus-allow", "small, eu"},
+                                                        {"x-thalamus-allow", "tool"},
+                                                        {"x-thalamus-deny", "large"},
+                                                        {"x-thalamus-worth-answer-usd", "0.02"},
+                                                        {"x-thalamus-worth-second-usd", "1"},
+                                                        {"x-thalamus-session", "s-1"},
+                                                        {"x-thalamus-explore", "never"},
+                                                        {"x-thalamus-on-infeasible", "fail"},
+                                                        {"x-thalamus-explain", "True"}})
     ASSERT_TRUE(apply_contract_header(patch, name, value)) << name;
   EXPECT_EQ(patch.max_cost_usd, 0.01);
   EXPECT_EQ(patch.max_latency_ms, 2000);
@@ -112,11 +121,13 @@ TEST(Contract, SaysWhatIsWrongWithAHeader) {
             R"(header x-thalamus-max-cost-usd: expected a number of at least 0, got "inf")");
   EXPECT_EQ(header_error("x-thalamus-min-quality", "nan"),
             R"(header x-thalamus-min-quality: expected a number from 0 to 1, got "nan")");
-  EXPECT_EQ(header_error("x-thalamus-explain", "yes"), R"(header x-thalamus-explain: expected true or false, got "yes")");
+  EXPECT_EQ(header_error("x-thalamus-explain", "yes"),
+            R"(header x-thalamus-explain: expected true or false, got "yes")");
   EXPECT_EQ(header_error("x-thalamus-allow", "a,,b"),
             "header x-thalamus-allow: expected 1 to 256 bytes without control characters, got 0 bytes");
   const std::string unknown = header_error("x-thalamus-max-costs-usd", "1");
-  EXPECT_THAT(unknown, ::testing::StartsWith("header x-thalamus-max-costs-usd: unknown header; expected one of x-thalamus-"));
+  EXPECT_THAT(unknown,
+              ::testing::StartsWith("header x-thalamus-max-costs-usd: unknown header; expected one of x-thalamus-"));
   EXPECT_THAT(unknown, ::testing::EndsWith("did you mean 'x-thalamus-max-cost-usd'?"));
   EXPECT_NE(header_error("x-thalamus-max_cost_usd", "1"), "");
   EXPECT_NE(header_error("x-thalamus-worth", "1"), "");

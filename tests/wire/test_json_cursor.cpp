@@ -24,17 +24,55 @@ std::string problem_of(std::string_view text) {
 }
 
 TEST(JsonCursor, AcceptsEveryFormOfTheGrammar) {
-  for (const char* text : {"{}", "[]", " [ ] ", "null", "true", "false", "0", "-0", "1.5e+10", "\"\"", R"("\u00e9\n\/")",
-                           R"({"a":[1,2,{"b":null}],"c":"d"})", "\t\r\n{\n}\n", R"("\ud800")", "1E400"})
+  for (const char* text :
+       {"{}", "[]", " [ ] ", "null", "true", "false", "0", "-0", "1.5e+10", "\"\"", R"("\u00e9\n\/")",
+        R"({"a":[1,2,{"b":null}],"c":"d"})", "\t\r\n{\n}\n", R"("\ud800")", "1E400"})
     EXPECT_TRUE(is_json(text)) << text;
 }
 
 TEST(JsonCursor, RefusesWhatIsNoJson) {
-  for (const char* text :
-       {"", " ", "{", "}", "[", "]", "[1,]", "[,1]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}",
-        "01", "+1", "1.", ".5", "1e", "1e+", "-", "--1", "0x1", "NaN", "Infinity", "tru", "truefalse", "nul", "\"",
-        "\"\\", "\"\\u12", "\"\\u12g4\"", "\"\\x41\"", "\"\n\"", "\"\t\"", "[1 2]", "{\"a\":1 \"b\":2}", "{} {}",
-        "[}", "{]", "// x", "\v1"})
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "}",
+                           "[",
+                           "]",
+                           "[1,]",
+                           "[,1]",
+                           "{,}",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "{'a':1}",
+                           "01",
+                           "+1",
+                           "1.",
+                           ".5",
+                           "1e",
+                           "1e+",
+                           "-",
+                           "--1",
+                           "0x1",
+                           "NaN",
+                           "Infinity",
+                           "tru",
+                           "truefalse",
+                           "nul",
+                           "\"",
+                           "\"\\",
+                           "\"\\u12",
+                           "\"\\u12g4\"",
+                           "\"\\x41\"",
+                           "\"\n\"",
+                           "\"\t\"",
+                           "[1 2]",
+                           "{\"a\":1 \"b\":2}",
+                           "{} {}",
+                           "[}",
+                           "{]",
+                           "// x",
+                           "\v1"})
     EXPECT_FALSE(is_json(text)) << text;
 }
 
@@ -81,7 +119,9 @@ TEST(JsonCursor, DecodesEscapesAndSurrogates) {
   EXPECT_EQ(decoded(R"("\u0041\u00e9\u20ac\ud83d\ude00!")"), "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80!");
   EXPECT_EQ(decoded(R"("\ud83d x")"), "\xef\xbf\xbd x");
   EXPECT_EQ(decoded(R"("\ude00\ud83d")"), "\xef\xbf\xbd\xef\xbf\xbd");
-  EXPECT_EQ(decoded(R"("\ud83d\u0041")"), "\xef\xbf\xbd" "A");
+  EXPECT_EQ(decoded(R"("\ud83d\u0041")"),
+            "\xef\xbf\xbd"
+            "A");
   EXPECT_EQ(decoded(R"("a\u0000b")"), std::string("a\0b", 3));
 }
 
@@ -122,7 +162,8 @@ TEST(JsonCursor, AgreesWithAnIndependentParserOnRandomAndOnDamagedTexts) {
       const auto at = random.rng().below(damaged.size());
       static constexpr std::string_view kBytes = "{}[]\",:\\ 0-.tnu\x80\x01";
       damaged[at] = kBytes[random.rng().below(kBytes.size())];
-      // The other parser refuses lone surrogates (and numbers past a double, which no byte here makes), which the grammar allows.
+      // The other parser refuses lone surrogates (and numbers past a double, which no byte here makes), which the
+      // grammar allows.
       const bool expected = nlohmann::json::accept(damaged);
       if (damaged.find("\\u") == std::string::npos) {
         ASSERT_EQ(is_json(damaged), expected) << damaged;

@@ -35,14 +35,14 @@ TEST(Formats, AreFoundByTheirNames) {
   EXPECT_EQ(find_format("nothing"), nullptr);
 }
 
-TEST(OpenAiDecode, ReadsAWholeRequest) {
-  const auto request = decode(R"({
+constexpr std::string_view kWholeRequest = R"({
     "mod\u0065l": "auto", "stream": true, "stream_options": {"include_usage": true, "x": 1},
     "messages": [
       {"role": "system", "content": "Be brief."},
       {"role": "developer", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b\n"}]},
       {"role": "user", "name": "u", "content": [
-        {"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
+        {"type": "text", "text": "see"},
+        {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
         {"image_url": {"url": "data:image/png;base64,AAAA"}, "type": "image_url"},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
         {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}},
@@ -60,7 +60,10 @@ TEST(OpenAiDecode, ReadsAWholeRequest) {
     "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": { "type":"object" }}},
     "max_tokens": 10, "max_completion_tokens": 20, "temperature": 0.5, "top_p": 0.9, "seed": -7, "stop": ["a", "b"],
     "logprobs": true, "top_logprobs": 3, "metadata": {"task": "math", "other": 1},
-    "thalamus": {"max_cost_usd": 0.01}, "unknown": {"deep": [1, 2, {"x": null}]}})");
+    "thalamus": {"max_cost_usd": 0.01}, "unknown": {"deep": [1, 2, {"x": null}]}})";
+
+TEST(OpenAiDecode, ReadsMessagesOfEveryRole) {
+  const auto request = decode(kWholeRequest);
   ASSERT_TRUE(request) << request.error().text();
   EXPECT_EQ(request->model, "auto");
   EXPECT_TRUE(request->stream);
@@ -89,6 +92,11 @@ TEST(OpenAiDecode, ReadsAWholeRequest) {
   EXPECT_EQ(request->messages[5].parts[0].kind, PartKind::kRefusal);
   EXPECT_EQ(request->messages[6].tool_calls[0].name, "h");
   EXPECT_EQ(request->messages[7].role, Role::kTool);
+}
+
+TEST(OpenAiDecode, ReadsToolsAndOptions) {
+  const auto request = decode(kWholeRequest);
+  ASSERT_TRUE(request) << request.error().text();
   ASSERT_EQ(request->tools.size(), 4U);
   EXPECT_EQ(request->tools[0].description, "d");
   EXPECT_EQ(request->tools[0].parameters, R"({"type": "object"})");
@@ -109,8 +117,8 @@ TEST(OpenAiDecode, ReadsAWholeRequest) {
 }
 
 TEST(OpenAiDecode, TakesNullForAbsentOptionalMembers) {
-  const auto request = decode(
-      with(R"("stream":null,"stream_options":null,"temperature":null,"max_tokens":null,"tools":null,"response_format":null,
+  const auto request = decode(with(
+      R"("stream":null,"stream_options":null,"temperature":null,"max_tokens":null,"tools":null,"response_format":null,
               "thalamus":null,"metadata":null,"stop":null,"seed":null,"logprobs":null,"top_logprobs":null,"top_p":null,
               "max_completion_tokens":null,"functions":null)"));
   ASSERT_TRUE(request) << request.error().text();
@@ -171,15 +179,17 @@ TEST(OpenAiDecode, NamesTheMemberTheValueAndWhatWasExpected) {
   EXPECT_EQ(error_of(with(R"("max_completion_tokens":"9")")),
             "body.max_completion_tokens: expected a whole number from 1 to 4294967295, got \"9\"");
   EXPECT_EQ(error_of(with(R"("tools":{})")), "body.tools: expected an array of tools, got an object");
-  EXPECT_EQ(error_of(with(R"("tools":[{"type":"function"}])")),
-            R"(body.tools[0].function: missing; expected {"type":"function","function":{"name":...,"parameters":...}})");
+  EXPECT_EQ(
+      error_of(with(R"("tools":[{"type":"function"}])")),
+      R"(body.tools[0].function: missing; expected {"type":"function","function":{"name":...,"parameters":...}})");
   EXPECT_EQ(error_of(with(R"("tools":[{"type":"function","function":{"name":3}}])")),
             "body.tools[0].function.name: expected a string, got 3");
   EXPECT_EQ(error_of(with(R"("tools":[{"type":"function","function":{}}])")),
             "body.tools[0].function.name: expected the function's name, got none");
-  EXPECT_EQ(error_of(with(R"("response_format":{"type":"json_shema"})")),
-            "body.response_format.type: expected one of text, json_object, json_schema; got \"json_shema\", did you mean "
-            "'json_schema'?");
+  EXPECT_EQ(
+      error_of(with(R"("response_format":{"type":"json_shema"})")),
+      "body.response_format.type: expected one of text, json_object, json_schema; got \"json_shema\", did you mean "
+      "'json_schema'?");
   EXPECT_EQ(error_of(with(R"("response_format":"json")")), "body.response_format: expected an object, got \"json\"");
   EXPECT_EQ(error_of(with(R"("thalamus":{"min_quality":2}})")).substr(0, 70),
             "body.thalamus.min_quality: expected a number from 0 to 1, got 2");
@@ -195,9 +205,10 @@ TEST(OpenAiDecode, NamesTheMessageThatIsWrong) {
   EXPECT_EQ(error_of(with_message("7")), "body.messages[1]: expected an object, got 7");
   EXPECT_EQ(error_of(with_message(R"({"content":"x"})")),
             "body.messages[1].role: missing; expected system, developer, user, assistant, tool or function");
-  EXPECT_EQ(error_of(with_message(R"({"role":"usr","content":"x"})")),
-            "body.messages[1].role: expected one of system, developer, user, assistant, tool, function; got \"usr\", did "
-            "you mean 'user'?");
+  EXPECT_EQ(
+      error_of(with_message(R"({"role":"usr","content":"x"})")),
+      "body.messages[1].role: expected one of system, developer, user, assistant, tool, function; got \"usr\", did "
+      "you mean 'user'?");
   EXPECT_EQ(error_of(with_message(R"({"role":1,"content":"x"})")), "body.messages[1].role: expected a string, got 1");
   const std::string rule =
       "; only an assistant's message with tool_calls, function_call, refusal or audio may go without";

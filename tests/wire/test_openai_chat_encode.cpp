@@ -63,11 +63,13 @@ TEST(OpenAiEncode, WritesLogprobsWithTheirBytes) {
 }
 
 TEST(OpenAiEncode, UsesOnlyTheFinishReasonsThatClientsKnow) {
-  const std::vector<std::pair<core::Finish, std::string>> table{
-      {core::Finish::kStop, "stop"},          {core::Finish::kLength, "length"},
-      {core::Finish::kToolCalls, "tool_calls"}, {core::Finish::kContentFilter, "content_filter"},
-      {core::Finish::kError, "length"},       {core::Finish::kCancelled, "length"},
-      {core::Finish::kUnknown, "stop"}};
+  const std::vector<std::pair<core::Finish, std::string>> table{{core::Finish::kStop, "stop"},
+                                                                {core::Finish::kLength, "length"},
+                                                                {core::Finish::kToolCalls, "tool_calls"},
+                                                                {core::Finish::kContentFilter, "content_filter"},
+                                                                {core::Finish::kError, "length"},
+                                                                {core::Finish::kCancelled, "length"},
+                                                                {core::Finish::kUnknown, "stop"}};
   for (const auto& [finish, name] : table) {
     core::Answer answer = sample();
     answer.finish = finish;
@@ -86,7 +88,8 @@ TEST(OpenAiEncode, StreamsRoleTextFinishUsageAndTheEnd) {
   const core::TokenLogprob logprob{"x", -1, {}};
   const std::string stream = openai().encode_stream_start(answer) + openai().encode_stream_text(answer, "He", nullptr) +
                              openai().encode_stream_text(answer, "x", &logprob) +
-                             openai().encode_stream_text(answer, "", nullptr) + openai().encode_stream_end(answer, true);
+                             openai().encode_stream_text(answer, "", nullptr) +
+                             openai().encode_stream_end(answer, true);
   const auto data = frames(stream);
   ASSERT_EQ(data.size(), 6U);
   const json head = json::parse(
@@ -151,9 +154,9 @@ TEST(OpenAiEncode, ReadsBackTheStreamsItWrites) {
   core::Usage usage;
   bool done = false;
   bool finished = false;
-  const std::string stream = openai().encode_stream_start(answer) + openai().encode_stream_text(answer, "He ", nullptr) +
-                             openai().encode_stream_text(answer, "\xf0\x9f\x98\x80", nullptr) +
-                             openai().encode_stream_end(answer, true);
+  const std::string stream =
+      openai().encode_stream_start(answer) + openai().encode_stream_text(answer, "He ", nullptr) +
+      openai().encode_stream_text(answer, "\xf0\x9f\x98\x80", nullptr) + openai().encode_stream_end(answer, true);
   for (const std::string& data : frames(stream)) {
     const auto facts = openai().read_frame(data);
     ASSERT_TRUE(facts) << facts.error().text();
@@ -216,7 +219,8 @@ TEST(OpenAiEncode, WritesRequestsThatDecodeToTheSame) {
 
 TEST(OpenAiEncode, LeavesOutAttachmentsWhoseDataWasNotKept) {
   core::Request request;
-  request.messages = {{core::Role::kUser, {{core::PartKind::kText, "a"}, {core::PartKind::kImage, "image/png"}}, {}, {}}};
+  request.messages = {
+      {core::Role::kUser, {{core::PartKind::kText, "a"}, {core::PartKind::kImage, "image/png"}}, {}, {}}};
   EXPECT_EQ(json::parse(openai().encode_request(request, "m"))["messages"][0]["content"],
             json::parse(R"([{"type":"text","text":"a"}])"));
 }

@@ -58,7 +58,8 @@ TEST(OpenAiForward, AsksStreamsForTheirUsage) {
 
 TEST(OpenAiForward, LeavesOtherRequestsWithoutIt) {
   for (const char* stream : {R"("stream":false)", R"("stream":null)", R"("x":{"stream":true})"})
-    EXPECT_EQ(forwarded(R"({"model":"a",)" + std::string(stream) + "}"), R"({"model":"m",)" + std::string(stream) + "}");
+    EXPECT_EQ(forwarded(R"({"model":"a",)" + std::string(stream) + "}"),
+              R"({"model":"m",)" + std::string(stream) + "}");
   const ForwardEdits edits{.model = "m", .force_include_usage = false};
   EXPECT_EQ(openai().forward(R"({"model":"a","stream":true})", edits).value(), R"({"model":"m","stream":true})");
 }
@@ -103,11 +104,16 @@ std::string random_body(RandomJson& random) {
   member(std::string(random.rng().pick(kModelKeys)), random.string());
   if (random.rng().below(2) == 0) member("\"thalamus\"", random.value(3));
   if (random.rng().below(3) != 0) member("\"stream\"", random.rng().below(3) != 0 ? "true" : "false");
-  static constexpr std::array<std::string_view, 7> kOptions{
-      "null", "{}", "{ }", "{\"include_usage\":false}", "{\"a\":1,\"include_usage\" : null}", "{\"include_usage\":true,\"b\":{}}",
-      "{\"c\":[{}]}"};
+  static constexpr std::array<std::string_view, 7> kOptions{"null",
+                                                            "{}",
+                                                            "{ }",
+                                                            "{\"include_usage\":false}",
+                                                            "{\"a\":1,\"include_usage\" : null}",
+                                                            "{\"include_usage\":true,\"b\":{}}",
+                                                            "{\"c\":[{}]}"};
   if (random.rng().below(2) == 0) member("\"stream_options\"", std::string(random.rng().pick(kOptions)));
-  for (std::uint64_t i = 0, n = random.rng().below(5); i < n; ++i) member("\"k" + std::to_string(i) + "\"", random.value(4));
+  for (std::uint64_t i = 0, n = random.rng().below(5); i < n; ++i)
+    member("\"k" + std::to_string(i) + "\"", random.value(4));
   random.rng().shuffle(parts);
   std::string body = random.space() + "{" + random.space();
   for (std::size_t i = 0; i < parts.size(); ++i) body += (i > 0 ? "," + random.space() : "") + parts[i];
@@ -141,13 +147,15 @@ TEST(OpenAiForward, ParsesEqualButForTheEditsOnRandomBodies) {
 }
 
 TEST(StripUsage, TakesOutOnlyTheTopLevelMember) {
-  EXPECT_EQ(strip_usage(R"({"id":"x","usage":{"a":1},"choices":[{"usage":2}]})"), R"({"id":"x","choices":[{"usage":2}]})");
+  EXPECT_EQ(strip_usage(R"({"id":"x","usage":{"a":1},"choices":[{"usage":2}]})"),
+            R"({"id":"x","choices":[{"usage":2}]})");
   EXPECT_EQ(strip_usage(R"({"id":"x", "usage":null})"), R"({"id":"x"})");
   EXPECT_EQ(strip_usage(R"({"usage":null})"), "{}");
   EXPECT_EQ(strip_usage(R"({"us\u0061ge":1,"a":1.50})"), R"({"a":1.50})");
   EXPECT_EQ(strip_usage(R"({"usage":1,"a":1,"usage":2})"), R"({"a":1})");
   EXPECT_EQ(strip_usage(R"({"a":1,"usage":1,"usage":2})"), R"({"a":1})");
-  EXPECT_EQ(strip_usage("{ \"usage\" : 1 , \"usage\":2 ,\n \"a\": 1 , \"b\":2 , \"usage\":3 } "), "{\"a\": 1 , \"b\":2 } ");
+  EXPECT_EQ(strip_usage("{ \"usage\" : 1 , \"usage\":2 ,\n \"a\": 1 , \"b\":2 , \"usage\":3 } "),
+            "{\"a\": 1 , \"b\":2 } ");
 }
 
 TEST(StripUsage, LeavesEverythingElseUnchanged) {

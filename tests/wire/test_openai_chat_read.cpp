@@ -47,14 +47,13 @@ TEST(OpenAiFrames, GiveTheTextOfTheFirstChoice) {
 }
 
 TEST(OpenAiFrames, MapFinishReasons) {
-  const std::vector<std::pair<std::string, core::Finish>> table{
-      {"stop", core::Finish::kStop},
-      {"length", core::Finish::kLength},
-      {"tool_calls", core::Finish::kToolCalls},
-      {"function_call", core::Finish::kToolCalls},
-      {"content_filter", core::Finish::kContentFilter},
-      {"error", core::Finish::kError},
-      {"eos", core::Finish::kUnknown}};
+  const std::vector<std::pair<std::string, core::Finish>> table{{"stop", core::Finish::kStop},
+                                                                {"length", core::Finish::kLength},
+                                                                {"tool_calls", core::Finish::kToolCalls},
+                                                                {"function_call", core::Finish::kToolCalls},
+                                                                {"content_filter", core::Finish::kContentFilter},
+                                                                {"error", core::Finish::kError},
+                                                                {"eos", core::Finish::kUnknown}};
   for (const auto& [name, finish] : table) {
     const FrameFacts facts = frame(R"({"choices":[{"delta":{},"finish_reason":")" + name + "\"}]}");
     EXPECT_TRUE(facts.finished);
@@ -65,7 +64,8 @@ TEST(OpenAiFrames, MapFinishReasons) {
 
 TEST(OpenAiFrames, ReadUsage) {
   const FrameFacts only = frame(
-      R"({"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12,
+      R"({"object":"chat.completion.chunk","choices":[],
+          "usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12,
           "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
           "completion_tokens_details":{"reasoning_tokens":2}}})");
   EXPECT_TRUE(only.usage_only && only.carries_usage && only.names_usage);
@@ -75,7 +75,8 @@ TEST(OpenAiFrames, ReadUsage) {
   EXPECT_EQ(only.usage.output, 3U);
   EXPECT_EQ(only.usage.reasoning, 2U);
   const FrameFacts both = frame(
-      R"({"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}})");
+      R"({"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],
+          "usage":{"prompt_tokens":1,"completion_tokens":1}})");
   EXPECT_TRUE(both.carries_usage && both.content && both.finished);
   EXPECT_FALSE(both.usage_only);
   const FrameFacts null = frame(R"({"choices":[{"delta":{"content":"x"}}],"usage":null})");
@@ -104,8 +105,7 @@ TEST(OpenAiFrames, TellErrorsInsideAStream) {
 }
 
 TEST(OpenAiFrames, RefuseWhatIsNotTheProtocols) {
-  EXPECT_EQ(frame_error("hello"),
-            "a stream frame is not a JSON object: it begins with another value");
+  EXPECT_EQ(frame_error("hello"), "a stream frame is not a JSON object: it begins with another value");
   EXPECT_EQ(frame_error(R"({"choices":[{"delta":{"content":"x)"),
             "a stream frame is not a JSON object: not valid JSON at byte 34: the text ends inside a string");
   EXPECT_EQ(frame_error(R"({"type":"message_start"})"),

@@ -41,9 +41,11 @@ Taken read_in(std::string_view stream, const std::vector<std::size_t>& cuts) {
 
 const std::vector<std::string>& streams() {
   static const std::vector<std::string> all{
-      "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"Gr\xc3\xbc\xc3\x9f"
+      "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\ndata: "
+      "{\"choices\":[{\"delta\":{\"content\":\"Gr\xc3\xbc\xc3\x9f"
       "e\"}}]}\n\ndata: [DONE]\n\n",
-      "\xef\xbb\xbf: open\r\n\r\ndata: a\r\ndata: b\r\n\r\nevent: error\r\ndata: {}\r\n\r\n: ping\r\n\r\ndata: [DONE]\r\n\r\n",
+      "\xef\xbb\xbf: open\r\n\r\ndata: a\r\ndata: b\r\n\r\nevent: error\r\ndata: {}\r\n\r\n: ping\r\n\r\ndata: "
+      "[DONE]\r\n\r\n",
       "data: old mac\rdata: lines\r\revent: x\rdata\r\rid: 7\rretry: 10\rdata:no space\r\r",
       "\n\n: keep-alive\n\nevent: ping\n\ndata:  two spaces\n\nfield: ignored\ndata: a:b:c\ndata:\n\n",
       "data: mixed\r\n\ndata: ends\n\r\n\r\r\ndata: here\r\n\r\n"};
@@ -65,8 +67,7 @@ TEST(Sse, ReadsNamesCommentsAndTheByteOrderMark) {
 
 TEST(Sse, ReadsCarriageReturnsAlone) {
   const Taken taken = read_in(streams()[2], {});
-  const std::vector<std::pair<std::string, std::string>> expected{
-      {"", "old mac\nlines"}, {"x", ""}, {"", "no space"}};
+  const std::vector<std::pair<std::string, std::string>> expected{{"", "old mac\nlines"}, {"x", ""}, {"", "no space"}};
   EXPECT_EQ(taken.events, expected);
 }
 
@@ -105,7 +106,8 @@ TEST(Sse, GivesTheSameEventsForEveryPairOfCutsAndForRandomStreams) {
   constexpr std::uint64_t kSeed = 77;
   SCOPED_TRACE(kSeed);
   base::Rng rng(kSeed);
-  static constexpr std::array<std::string_view, 9> kPieces{"data: x", "data", ":c", "event: e", "\n", "\r", "\r\n", "\n\n", "y"};
+  static constexpr std::array<std::string_view, 9> kPieces{"data: x", "data", ":c",   "event: e", "\n",
+                                                           "\r",      "\r\n", "\n\n", "y"};
   for (int k = 0; k < 300; ++k) {
     std::string stream;
     for (int i = 0; i < 30; ++i) stream += rng.pick(kPieces);

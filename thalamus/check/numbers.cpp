@@ -215,6 +215,7 @@ std::vector<Number> find_numbers(std::string_view text) {
       continue;
     }
     if (in_word) {
+      ++i;
       while (i < text.size() && (is_digit(text[i]) || is_letter(text[i]))) ++i;
       continue;
     }

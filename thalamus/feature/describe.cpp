@@ -85,8 +85,7 @@ struct ToolFacts {
 };
 
 bool is_nested_type(std::string_view type) noexcept {
-  return type == "\"array\"" || type == "\"object\"" || type == "\"dict\"" || type == "\"list\"" ||
-         type == "\"tuple\"";
+  return type == "\"array\"" || type == "\"object\"" || type == "\"dict\"" || type == "\"list\"" || type == "\"tuple\"";
 }
 
 void read_tool(std::string_view name, std::string_view description, std::string_view parameters, const WordSet& words,

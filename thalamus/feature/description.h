@@ -41,15 +41,15 @@ inline constexpr std::size_t kSignalCount = static_cast<std::size_t>(Signal::kCo
 /// Reusable: describing a second request into the same object allocates nothing once its capacity suffices
 /// (`reserve` makes it suffice for all).
 struct Description {
-  std::string text;                    ///< all message text joined by newlines; sampled where long
-  std::vector<std::uint64_t> tokens;   ///< hash64 of each lower-cased word token, in order
-  std::vector<char32_t> letters;       ///< lower-cased code points, white space runs as one space
+  std::string text;                   ///< all message text joined by newlines; sampled where long
+  std::vector<std::uint64_t> tokens;  ///< hash64 of each lower-cased word token, in order
+  std::vector<char32_t> letters;      ///< lower-cased code points, white space runs as one space
   std::array<float, kSignalCount> signals{};
-  std::string task_hint;               ///< the caller's own label; empty if none
-  std::uint64_t text_bytes = 0;        ///< of the whole text
-  std::uint64_t text_hash = 0;         ///< of the whole text: the cache key of slow features
-  std::uint32_t input_tokens = 0;      ///< estimated: text, roles and tools
-  std::uint32_t max_output_tokens = 0; ///< as asked; 0 if not
+  std::string task_hint;                ///< the caller's own label; empty if none
+  std::uint64_t text_bytes = 0;         ///< of the whole text
+  std::uint64_t text_hash = 0;          ///< of the whole text: the cache key of slow features
+  std::uint32_t input_tokens = 0;       ///< estimated: text, roles and tools
+  std::uint32_t max_output_tokens = 0;  ///< as asked; 0 if not
   bool has_images = false;
   bool has_tools = false;
   bool wants_json_schema = false;

@@ -65,8 +65,8 @@ class Feature {
 struct FeatureRecord {
   std::string_view name;
   std::string_view help;
-  std::string_view source;      ///< paper or section, may be empty
-  double latency_class_us = 0;  ///< 1, 10 or 100: of one transform of a 2 KB prompt
+  std::string_view source;        ///< paper or section, may be empty
+  double latency_class_us = 0;    ///< 1, 10 or 100: of one transform of a 2 KB prompt
   std::uint64_t schema_hash = 0;  ///< changes with the meaning of the numbers
   bool sparse = false;
   std::vector<base::OptionRow> (*options)() = nullptr;

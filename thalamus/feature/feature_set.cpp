@@ -68,7 +68,8 @@ void FeatureSet::save(base::ByteWriter& out) const {
 
 Result<FeatureSet> FeatureSet::load(base::ByteReader& in) {
   TRY(const auto count, in.get<std::uint32_t>());
-  if (count > kFeaturesMax) return fail(ErrorKind::kCorrupt, "{} features; at most {} are allowed", count, kFeaturesMax);
+  if (count > kFeaturesMax)
+    return fail(ErrorKind::kCorrupt, "{} features; at most {} are allowed", count, kFeaturesMax);
   FeatureSet set;
   for (std::uint32_t i = 0; i < count; ++i) {
     TRY(const auto name, in.get_string());

@@ -14,12 +14,12 @@ class TextCounts {
   void finish() noexcept;
 
   std::uint64_t bytes = 0;
-  std::uint64_t characters = 0;   ///< code points
-  std::uint64_t lines = 0;        ///< with at least one byte
+  std::uint64_t characters = 0;  ///< code points
+  std::uint64_t lines = 0;       ///< with at least one byte
   std::uint64_t last_line_bytes = 0;
   std::uint64_t digits = 0;
   std::uint64_t uppers = 0;
-  std::uint64_t letters = 0;      ///< ASCII
+  std::uint64_t letters = 0;  ///< ASCII
   std::uint64_t spaces = 0;
   std::uint64_t newlines = 0;
   std::uint64_t punctuation = 0;
@@ -36,15 +36,15 @@ class TextCounts {
   std::uint64_t numbers = 0;
   std::uint64_t decimals = 0;
   std::uint64_t longest_number = 0;
-  std::uint64_t words = 0;        ///< ASCII alphanumeric runs
+  std::uint64_t words = 0;  ///< ASCII alphanumeric runs
   std::uint64_t word_bytes = 0;
-  double tokens = 0;              ///< estimated, of a common byte-pair vocabulary
+  double tokens = 0;                           ///< estimated, of a common byte-pair vocabulary
   std::uint64_t hash = 0xcbf29ce484222325ULL;  ///< FNV-1a of the bytes
 
  private:
   void end_run() noexcept;
   void lead_byte(unsigned char c) noexcept;
-  std::uint64_t run_ = 0;         ///< length of the current ASCII alphanumeric run
+  std::uint64_t run_ = 0;  ///< length of the current ASCII alphanumeric run
   std::uint64_t run_digits_ = 0;
   std::uint64_t line_bytes_ = 0;
   unsigned char previous_ = 0;

@@ -83,14 +83,13 @@ class Tfidf final : public Feature {
   }
 
   std::uint64_t rows_;
-  std::vector<std::uint64_t> terms_;      ///< ascending; the position is the id
+  std::vector<std::uint64_t> terms_;  ///< ascending; the position is the id
   std::vector<std::uint32_t> frequency_;
   std::vector<double> idf_;
-  std::vector<std::uint32_t> slots_;      ///< open addressing, at most half full
+  std::vector<std::uint32_t> slots_;  ///< open addressing, at most half full
 };
 
-Result<std::unique_ptr<Feature>> fit_tfidf(const DescriptionSource& source, const base::OptionMap& values,
-                                           base::Rng&) {
+Result<std::unique_ptr<Feature>> fit_tfidf(const DescriptionSource& source, const base::OptionMap& values, base::Rng&) {
   TRY(const auto options, base::parse_options<TfidfOptions>(values));
   // Distinct tokens of each text, counted by sorting in batches: memory stays near the vocabulary's size.
   std::map<std::uint64_t, std::uint32_t> counts;
@@ -103,7 +102,8 @@ Result<std::unique_ptr<Feature>> fit_tfidf(const DescriptionSource& source, cons
     distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
     for (const std::uint64_t token : distinct) ++counts[token];
     if (counts.size() > kTermsMax)
-      return fail(ErrorKind::kTooLarge, "feature tfidf: more than {} different tokens; use the feature hash", kTermsMax);
+      return fail(ErrorKind::kTooLarge, "feature tfidf: more than {} different tokens; use the feature hash",
+                  kTermsMax);
   }
   std::vector<std::uint64_t> terms;
   std::vector<std::uint32_t> frequency;

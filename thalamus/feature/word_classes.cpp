@@ -33,7 +33,8 @@ constexpr std::array<WordList, kWordClassCount> kLists{{
      "letters letter characters character word words reverse reversed sort sorted order alphabetical uppercase "
      "lowercase vowels vowel consonants palindrome anagram spell count substring concatenate occurrences"},
     {kDate,
-     "day days week weeks month months year years date monday tuesday wednesday thursday friday saturday sunday january "
+     "day days week weeks month months year years date monday tuesday wednesday thursday friday saturday sunday "
+     "january "
      "february march april june july august september october november december today tomorrow yesterday leap hours "
      "minutes hour minute noon midnight"},
     {kUnit,

@@ -3,37 +3,58 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <system_error>
 #include <thread>
 
 #include "thalamus/base/log.h"
+#include "thalamus/base/text.h"
 #include "thalamus/host/slot.h"
 
 namespace thalamus::host {
 namespace {
 
-void keep_errors_only(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR) base::log_error("engine: {}", std::string_view(text).substr(0, 400));
-}
+constexpr std::size_t kLogBytesMax = 400;
+constexpr std::size_t kReasonBytesMax = 300;
+
+/// Where the engine's own messages go: errors into the log, the first of a load also into its error.
+class EngineLog {
+ public:
+  EngineLog() { llama_log_set(&EngineLog::take, this); }
+  ~EngineLog() {
+    llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+  }
+  EngineLog(const EngineLog&) = delete;
+  EngineLog& operator=(const EngineLog&) = delete;
+
+  [[nodiscard]] std::string first_error() const {
+    const std::lock_guard lock(mutex_);
+    return first_.empty() ? "the engine gives no reason" : first_;
+  }
+
+ private:
+  static void take(ggml_log_level level, const char* text, void* self) {
+    if (level != GGML_LOG_LEVEL_ERROR) return;
+    const std::string_view line = base::trim(std::string_view(text).substr(0, kLogBytesMax));
+    base::log_error("engine: {}", line);
+    auto& log = *static_cast<EngineLog*>(self);
+    const std::lock_guard lock(log.mutex_);
+    if (log.first_.empty()) log.first_ = line.substr(0, kReasonBytesMax);
+  }
+
+  mutable std::mutex mutex_;
+  std::string first_;
+};
 
 struct ModelDeleter {
   void operator()(llama_model* model) const { llama_model_free(model); }
 };
-
-Status check_supported(const core::Request& request) {
-  for (std::size_t m = 0; m < request.messages.size(); ++m) {
-    for (std::size_t p = 0; p < request.messages[m].parts.size(); ++p) {
-      const auto kind = request.messages[m].parts[p].kind;
-      if (kind != core::PartKind::kText && kind != core::PartKind::kRefusal)
-        return fail_at(fmt::format("body.messages[{}].content[{}]", m, p), ErrorKind::kUnsupported,
-                       "this model reads text only; send the content as text");
-    }
-  }
-  return {};
-}
 
 class LocalEngine final : public Engine {
  public:
@@ -46,30 +67,24 @@ class LocalEngine final : public Engine {
     }
     wake_.notify_all();
     for (auto& worker : workers_) worker.join();
-    slots_.clear();
-    prompts_.reset();
-    model_.reset();
+    end_all(queue_, ErrorKind::kUnavailable, "the server is stopping; try again in a moment");
   }
 
-  Status start() {
-    std::error_code error;
-    if (!std::filesystem::exists(options_.model, error))
-      return fail_at(options_.model.string(), ErrorKind::kNotFound,
-                     "there is no such model file; fetch it with `tools/setup.sh --models`, or name another");
-    llama_log_set(keep_errors_only, nullptr);
+  Status start(const std::atomic<bool>& give_up) {
+    CHECK_OK(check_file(options_.model));
     llama_backend_init();
-    llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = 0;
-    model_.reset(llama_model_load_from_file(options_.model.c_str(), params));
-    if (!model_)
-      return fail_at(options_.model.string(), ErrorKind::kCorrupt,
-                     "cannot be loaded as a GGUF model; fetch it again, or name another");
-    prompts_ = std::make_unique<PromptMaker>(model_.get());
+    CHECK_OK(load_model(give_up));
+    auto prompts = PromptMaker::make(model_.get());
+    if (!prompts) return fail_at(options_.model.string(), prompts.error().kind, "{}", prompts.error().message);
+    prompts_ = std::move(*prompts);
     const std::uint32_t slots = std::max(1U, options_.slots);
     const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
-    const std::uint32_t threads = options_.threads > 0 ? options_.threads : std::max(1U, cores / slots);
+    SlotOptions slot_options;
+    slot_options.context_tokens = options_.context_tokens;
+    slot_options.threads = options_.threads > 0 ? options_.threads : std::max(1U, cores / slots);
     for (std::uint32_t i = 0; i < slots; ++i) {
-      TRY(auto slot, Slot::make(model_.get(), *prompts_, options_.context_tokens, threads));
+      if (give_up) return fail(ErrorKind::kCancelled, "the server is stopping");
+      TRY(auto slot, Slot::make(model_.get(), *prompts_, stopping_, slot_options));
       slots_.push_back(std::move(slot));
     }
     for (auto& slot : slots_) workers_.emplace_back([this, raw = slot.get()] { work(*raw); });
@@ -77,13 +92,23 @@ class LocalEngine final : public Engine {
   }
 
   Status submit(Job job) override {
-    CHECK_OK(check_supported(job.request));
+    CHECK_OK(check_supported(job.request, job.demands));
+    std::deque<Job> given_up;
+    bool full = false;
     {
       const std::lock_guard lock(mutex_);
-      if (queue_.size() >= options_.queue_length_max)
-        return fail(ErrorKind::kUnavailable, "the queue of {} requests is full; try again later", options_.queue_length_max);
-      queue_.push_back(std::move(job));
+      // Nobody waits for these any more; they must not keep others out.
+      const auto gone = std::stable_partition(queue_.begin(), queue_.end(), [](const Job& j) { return !*j.cancelled; });
+      std::move(gone, queue_.end(), std::back_inserter(given_up));
+      queue_.erase(gone, queue_.end());
+      full = queue_.size() >= options_.queue_length_max;
+      if (!full) queue_.push_back(std::move(job));
     }
+    end_all(given_up, ErrorKind::kCancelled, "the client went away");
+    if (full)
+      return fail(ErrorKind::kUnavailable,
+                  "{} requests wait for this model already, the limit is {}; try again in a moment",
+                  options_.queue_length_max, options_.queue_length_max);
     wake_.notify_one();
     return {};
   }
@@ -94,16 +119,31 @@ class LocalEngine final : public Engine {
   }
 
  private:
+  Status load_model(const std::atomic<bool>& give_up) {
+    llama_model_params params = llama_model_default_params();
+    params.n_gpu_layers = 0;
+    params.progress_callback = [](float, void* flag) { return !static_cast<const std::atomic<bool>*>(flag)->load(); };
+    params.progress_callback_user_data = const_cast<std::atomic<bool>*>(&give_up);
+    model_.reset(llama_model_load_from_file(options_.model.c_str(), params));
+    if (give_up) return fail(ErrorKind::kCancelled, "the server is stopping");
+    const std::string path = options_.model.string();
+    if (!model_)
+      return fail_at(path, ErrorKind::kCorrupt,
+                     "cannot be loaded as a model: {}; fetch the file again, or name another", log_.first_error());
+    if (llama_vocab_type(llama_model_get_vocab(model_.get())) == LLAMA_VOCAB_TYPE_NONE)
+      return fail_at(path, ErrorKind::kUnsupported, "has no vocabulary, so it cannot read text; name another file");
+    if (llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()))
+      return fail_at(path, ErrorKind::kUnsupported, "is no model that continues text; name a chat model");
+    return {};
+  }
+
   void work(Slot& slot) {
     for (;;) {
       Job job;
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-        if (stopping_) {
-          cancel_waiting(lock);
-          return;
-        }
+        if (stopping_) return;
         job = std::move(queue_.front());
         queue_.pop_front();
       }
@@ -115,30 +155,54 @@ class LocalEngine final : public Engine {
     }
   }
 
-  void cancel_waiting(std::unique_lock<std::mutex>& lock) {
-    std::deque<Job> waiting = std::move(queue_);
-    queue_.clear();
-    lock.unlock();
-    for (Job& job : waiting) job.on_end(fail(ErrorKind::kUnavailable, "the server is stopping"));
+  static void end_all(std::deque<Job>& jobs, ErrorKind kind, std::string_view why) {
+    for (Job& job : jobs) job.on_end(fail(kind, "{}", why));
+    jobs.clear();
   }
 
+  // In the order of their making: each is used by what follows.
   EngineOptions options_;
+  EngineLog log_;
   std::unique_ptr<llama_model, ModelDeleter> model_;
   std::unique_ptr<PromptMaker> prompts_;
+  std::atomic<bool> stopping_ = false;
   std::vector<std::unique_ptr<Slot>> slots_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;
-  bool stopping_ = false;
   std::vector<std::thread> workers_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
-  auto engine = std::make_unique<LocalEngine>(options);
-  CHECK_OK(engine->start());
-  return std::unique_ptr<Engine>(std::move(engine));
+Status Engine::check_file(const std::filesystem::path& model) {
+  const std::string path = model.string();
+  std::error_code error;
+  const auto status = std::filesystem::status(model, error);
+  if (status.type() == std::filesystem::file_type::not_found)
+    return fail_at(
+        path, ErrorKind::kNotFound,
+        "there is no such model file; fetch the default ones with `tools/setup.sh --models`, or name another");
+  if (error) return fail_at(path, ErrorKind::kEnvironment, "the model file cannot be read: {}", error.message());
+  if (status.type() == std::filesystem::file_type::directory)
+    return fail_at(path, ErrorKind::kInvalidInput, "is a folder; name a GGUF file in it");
+  errno = 0;
+  std::ifstream file(model, std::ios::binary);
+  if (!file) return fail_at(path, ErrorKind::kEnvironment, "the model file cannot be read: {}", std::strerror(errno));
+  std::array<char, 4> magic{};
+  if (!file.read(magic.data(), magic.size()) || std::string_view(magic.data(), magic.size()) != "GGUF")
+    return fail_at(path, ErrorKind::kCorrupt, "is not a GGUF file; fetch it again, or name another");
+  return {};
+}
+
+Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options, const std::atomic<bool>& give_up) {
+  try {
+    auto engine = std::make_unique<LocalEngine>(options);
+    CHECK_OK(engine->start(give_up));
+    return std::unique_ptr<Engine>(std::move(engine));
+  } catch (const std::exception& error) {
+    return fail_at(options.model.string(), ErrorKind::kEnvironment, "the engine could not start: {}", error.what());
+  }
 }
 
 }  // namespace thalamus::host

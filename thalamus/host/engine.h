@@ -31,7 +31,7 @@ struct Piece {
 
 /// Callbacks run on a worker thread, in order; `on_end` is the last one and always comes.
 struct Job {
-  std::string id;        ///< of the answer; names its tool calls
+  std::string id;  ///< of the answer; names its tool calls
   core::Request request;
   Demands demands;
   std::uint64_t seed = 0;                      ///< where the request has none

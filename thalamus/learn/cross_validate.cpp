@@ -60,8 +60,8 @@ struct Fold {
   std::vector<std::uint32_t> fitted;
   std::vector<std::uint32_t> held;
   feature::FeatureSet features;
-  route::TrainingSet training;   ///< of `fitted`, all features
-  route::TrainingSet held_set;   ///< of `held`
+  route::TrainingSet training;  ///< of `fitted`, all features
+  route::TrainingSet held_set;  ///< of `held`
 };
 
 Result<Fold> make_fold(const Dataset& data, std::span<const std::uint32_t> fold_of, std::size_t fold,
@@ -103,8 +103,7 @@ Status estimate_held(const Dataset& data, const Fold& fold, const Candidate& can
                      std::span(fold.held_set.sparse.values).subspan(begin, count)};
     }
     router->estimate(view, scratch, quality, sd);
-    for (std::size_t m = 0; m < models; ++m)
-      out.quality[fold.held[i] * models + m] = static_cast<double>(quality[m]);
+    for (std::size_t m = 0; m < models; ++m) out.quality[fold.held[i] * models + m] = static_cast<double>(quality[m]);
   }
   return {};
 }

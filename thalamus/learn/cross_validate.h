@@ -25,13 +25,13 @@ struct Candidate {
 
 /// positions x models.
 struct HeldOut {
-  std::vector<double> quality;      ///< raw; a preference where `preference` says so
+  std::vector<double> quality;  ///< raw; a preference where `preference` says so
   bool preference = false;
 };
 
 struct CrossValidation {
   std::vector<HeldOut> candidates;
-  std::vector<double> cost_usd;     ///< predicted, positions x models; 0 where no cost is recorded
+  std::vector<double> cost_usd;  ///< predicted, positions x models; 0 where no cost is recorded
   std::vector<double> seconds;
   std::vector<std::int32_t> best_single;  ///< per position: the best mean model of the other folds
 };

@@ -16,7 +16,8 @@ constexpr std::size_t kCachedRowsMax = 8192;
 
 const trace::Cell kNoCell{};
 
-Status check_number(const trace::Row& row, const std::string& model, std::string_view field, double value, double high) {
+Status check_number(const trace::Row& row, const std::string& model, std::string_view field, double value,
+                    double high) {
   if (std::isnan(value) || (value >= 0 && value <= high)) return {};
   return fail(ErrorKind::kInvalidInput, "row '{}', model '{}': {} is {}, outside 0..{}", row.id, model, field, value,
               high);
@@ -82,9 +83,8 @@ std::uint64_t Dataset::prompt_key(std::size_t position) const {
 }
 
 feature::DescriptionSource Dataset::source(std::span<const std::uint32_t> positions) const {
-  return {positions.size(), [this, positions](std::size_t i, feature::Description& out) {
-            describe(positions[i], out);
-          }};
+  return {positions.size(),
+          [this, positions](std::size_t i, feature::Description& out) { describe(positions[i], out); }};
 }
 
 std::vector<float> Dataset::column(std::span<const std::uint32_t> positions, double trace::Cell::* member) const {

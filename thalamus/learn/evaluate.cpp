@@ -248,7 +248,8 @@ std::vector<math::CurvePoint> realised_curve(const EstimateMatrix& estimates, co
       current = next;
     }
   }
-  std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.lambda < b.lambda; });
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const Change& a, const Change& b) { return a.lambda < b.lambda; });
   const auto n = static_cast<double>(std::max<std::size_t>(1, estimates.rows));
   std::vector<math::CurvePoint> points{{cost / n, quality / n, 0}};
   for (std::size_t c = 0; c < changes.size(); ++c) {

@@ -21,12 +21,12 @@ namespace thalamus::learn {
 /// What was collected by a policy, row by row.
 struct PolicyResult {
   std::string name;
-  std::vector<double> quality;        ///< of each row; 0 where the chosen model has no recorded cell
-  std::vector<double> cost_usd;       ///< of each row; 0 where unknown
+  std::vector<double> quality;   ///< of each row; 0 where the chosen model has no recorded cell
+  std::vector<double> cost_usd;  ///< of each row; 0 where unknown
   std::vector<double> seconds;
-  std::uint64_t unrecorded = 0;       ///< decisions for a model without a recorded cell
+  std::uint64_t unrecorded = 0;  ///< decisions for a model without a recorded cell
   double quality_mean = 0;
-  double quality_macro = 0;           ///< mean over tasks of the task means
+  double quality_macro = 0;  ///< mean over tasks of the task means
   double cost_usd_mean = 0;
   double seconds_mean = 0;
 };

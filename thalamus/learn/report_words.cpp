@@ -43,9 +43,10 @@ std::string report_words(const TrainReport& report, std::size_t models) {
     }
   }
   if (report.reference_worth.answer_usd > 0)
-    text += fmt::format(" At the reference worth of {:.6g} USD an answer and {:.6g} USD a second, utility is {:.4f} "
-                        "answers a request.",
-                        report.reference_worth.answer_usd, report.reference_worth.second_usd, chosen->utility);
+    text += fmt::format(
+        " At the reference worth of {:.6g} USD an answer and {:.6g} USD a second, utility is {:.4f} "
+        "answers a request.",
+        report.reference_worth.answer_usd, report.reference_worth.second_usd, chosen->utility);
   return text;
 }
 

@@ -17,13 +17,14 @@ namespace thalamus::learn {
 
 /// What one candidate collects on held-out rows.
 struct Score {
-  std::vector<double> quality;   ///< per position, decided by quality alone
-  std::vector<double> utility;   ///< per position under the reference worth, divided by answer_usd
-  std::vector<double> score;     ///< per position, what is compared
+  std::vector<double> quality;  ///< per position, decided by quality alone
+  std::vector<double> utility;  ///< per position under the reference worth, divided by answer_usd
+  std::vector<double> score;    ///< per position, what is compared
 };
 
-/// The worth that the selection uses where none is given: an answer is worth five times the mean cost of the best single
-/// model, and the mean seconds of the slowest model cost a tenth of an answer. Nothing where neither is recorded.
+/// The worth that the selection uses where none is given: an answer is worth five times the mean cost of the best
+/// single model, and the mean seconds of the slowest model cost a tenth of an answer. Nothing where neither is
+/// recorded.
 [[nodiscard]] std::optional<core::Worth> derive_worth(const Dataset& data);
 
 [[nodiscard]] Score score_candidate(const Dataset& data, const CrossValidation& cross, const HeldOut& held,

@@ -112,7 +112,8 @@ void report_gain(Training& t, const CrossValidation& cross, const Score& chosen)
     const double quality = t.data.cell(i, static_cast<std::size_t>(cross.best_single[i])).quality;
     single.push_back(std::isnan(quality) ? 0.0 : quality);
   }
-  const std::size_t resamples = std::clamp<std::size_t>(20'000'000 / std::max<std::size_t>(1, single.size()), 200, 2000);
+  const std::size_t resamples =
+      std::clamp<std::size_t>(20'000'000 / std::max<std::size_t>(1, single.size()), 200, 2000);
   const auto interval = math::paired_bootstrap(chosen.quality, single, resamples, t.rng.fork("bootstrap"));
   t.report.best_single_quality = math::mean(single);
   t.report.gain_over_best_single = interval.mean;
@@ -130,8 +131,8 @@ Status hold_out(Training& t) {
       t.report.warnings.push_back("too few different prompts for cross-validation; the means are used");
     return {};
   }
-  const auto folds = static_cast<std::size_t>(
-      std::min<std::int64_t>(t.options.folds, static_cast<std::int64_t>(distinct)));
+  const auto folds =
+      static_cast<std::size_t>(std::min<std::int64_t>(t.options.folds, static_cast<std::int64_t>(distinct)));
   t.report.folds = static_cast<std::int64_t>(folds);
   const auto fold_of = assign_folds(t.data, folds, t.options.seed);
   TRY(const auto cross, cross_validate(t.data, fold_of, folds, t.candidates, t.rng.fork("folds"), t.options.progress));

@@ -19,8 +19,8 @@ namespace thalamus::learn {
 
 struct TrainOptions {
   std::string method = "auto";
-  base::OptionMap options;               ///< of the method; must be empty for "auto"
-  std::vector<std::string> features;     ///< "hash", "signals", "tfidf:...", empty: the method's default
+  base::OptionMap options;            ///< of the method; must be empty for "auto"
+  std::vector<std::string> features;  ///< "hash", "signals", "tfidf:...", empty: the method's default
   std::uint64_t seed = 1;
   std::vector<std::string> models;       ///< columns to keep, in this order; empty keeps all
   std::int64_t folds = 5;                ///< 2..20; fewer where there are fewer distinct prompts
@@ -35,11 +35,11 @@ struct CandidateReport {
   std::string method;
   base::OptionMap options;
   std::vector<std::string> features;
-  double quality = 0;       ///< held-out mean quality, decided by quality alone
+  double quality = 0;  ///< held-out mean quality, decided by quality alone
   double quality_se = 0;
-  double utility = 0;       ///< held-out mean utility under the reference worth, in answers (divided by answer_usd)
-  double score = 0;         ///< what the selection compares
-  double behind_se = 0;     ///< standard error of its paired difference to the best
+  double utility = 0;    ///< held-out mean utility under the reference worth, in answers (divided by answer_usd)
+  double score = 0;      ///< what the selection compares
+  double behind_se = 0;  ///< standard error of its paired difference to the best
   bool chosen = false;
 };
 
@@ -50,13 +50,13 @@ struct TrainReport {
   std::int64_t folds = 0;                  ///< 0: too few rows to hold any back
   core::Worth reference_worth;
   std::vector<CandidateReport> candidates;
-  std::string best_single;                 ///< the model of the highest mean quality
+  std::string best_single;  ///< the model of the highest mean quality
   double best_single_quality = 0;
-  double gain_over_best_single = 0;        ///< held-out, of the chosen one
-  double gain_low = 0, gain_high = 0;      ///< 95 % paired interval
-  double brier = 0, calibration_error = 0; ///< held-out, after calibration
+  double gain_over_best_single = 0;         ///< held-out, of the chosen one
+  double gain_low = 0, gain_high = 0;       ///< 95 % paired interval
+  double brier = 0, calibration_error = 0;  ///< held-out, after calibration
   std::vector<std::string> warnings;
-  std::string words;                       ///< what the data support and do not, in sentences
+  std::string words;  ///< what the data support and do not, in sentences
 };
 
 struct TrainResult {

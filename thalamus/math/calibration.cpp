@@ -9,7 +9,7 @@
 namespace thalamus::math {
 namespace {
 
-constexpr double kEdge = 0.02;       // logit inside [edge, 1 - edge], its tangent outside
+constexpr double kEdge = 0.02;         // logit inside [edge, 1 - edge], its tangent outside
 constexpr double kMinimumRise = 1e-6;  // per unit of score where isotonic regression is flat
 constexpr std::size_t kKnotsMax = 32;
 
@@ -22,9 +22,7 @@ double stretch(double score) noexcept {
   return logit(score);
 }
 
-double sigmoid(double x) noexcept {
-  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
-}
+double sigmoid(double x) noexcept { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
 struct Block {
   double x_sum;
@@ -50,8 +48,8 @@ std::vector<Block> pool_violators(std::span<const double> score, std::span<const
     }
     if (block.weight == 0) continue;
     blocks.push_back(block);
-    while (blocks.size() >= 2 && (blocks[blocks.size() - 2].y() >= blocks.back().y() ||
-                                  blocks[blocks.size() - 2].x() >= blocks.back().x())) {
+    while (blocks.size() >= 2 &&
+           (blocks[blocks.size() - 2].y() >= blocks.back().y() || blocks[blocks.size() - 2].x() >= blocks.back().x())) {
       const Block last = blocks.back();
       blocks.pop_back();
       blocks.back().x_sum += last.x_sum;

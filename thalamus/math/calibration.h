@@ -1,5 +1,5 @@
-/// Strictly increasing maps from a raw score to a probability, fitted on held-out pairs. Increasing, so that calibrating
-/// never changes the order of targets.
+/// Strictly increasing maps from a raw score to a probability, fitted on held-out pairs. Increasing, so that
+/// calibrating never changes the order of targets.
 #pragma once
 
 #include <cstdint>

@@ -116,8 +116,7 @@ double share_at(const std::vector<CurvePoint>& points, double level) {
 
 }  // namespace
 
-PairMetrics pair_metrics(std::span<const double> strong, std::span<const double> weak,
-                         std::span<const double> score) {
+PairMetrics pair_metrics(std::span<const double> strong, std::span<const double> weak, std::span<const double> score) {
   PairMetrics result;
   const std::size_t n = std::min({strong.size(), weak.size(), score.size()});
   if (n == 0) return result;

@@ -18,10 +18,10 @@ struct KmeansOptions {
 };
 
 struct Kmeans {
-  std::size_t size = 0;               ///< columns
-  std::vector<float> centroids;       ///< clusters x size; clusters may be fewer than asked where rows repeat
-  std::vector<std::uint32_t> cluster; ///< of each row
-  double inertia = 0;                 ///< sum of squared distances over the rows used
+  std::size_t size = 0;                ///< columns
+  std::vector<float> centroids;        ///< clusters x size; clusters may be fewer than asked where rows repeat
+  std::vector<std::uint32_t> cluster;  ///< of each row
+  double inertia = 0;                  ///< sum of squared distances over the rows used
 
   [[nodiscard]] std::size_t clusters() const noexcept { return size == 0 ? 0 : centroids.size() / size; }
 };

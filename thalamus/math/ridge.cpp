@@ -28,26 +28,57 @@ struct Decomposed {
   Eigen::MatrixXd vectors;
 };
 
+VectorXd column_means(std::span<const float> x, std::size_t size, const std::vector<std::size_t>& rows) {
+  VectorXd mean = VectorXd::Zero(static_cast<Eigen::Index>(size));
+  for (const std::size_t row : rows)
+    for (std::size_t c = 0; c < size; ++c) mean[static_cast<Eigen::Index>(c)] += static_cast<double>(x[row * size + c]);
+  return mean / static_cast<double>(rows.size());
+}
+
+// Rows `begin`.. of the pattern, centred, into `block`.
+void fill_block(std::span<const float> x, std::size_t size, const std::vector<std::size_t>& rows, std::size_t begin,
+                const VectorXd& center, Matrix& block) {
+  for (Eigen::Index i = 0; i < block.rows(); ++i)
+    for (std::size_t c = 0; c < size; ++c)
+      block(i, static_cast<Eigen::Index>(c)) =
+          static_cast<double>(x[rows[begin + static_cast<std::size_t>(i)] * size + c]) -
+          center[static_cast<Eigen::Index>(c)];
+}
+
+// Fewer rows than columns: the eigenvectors follow from those of the small matrix X X'.
+void decompose_few_rows(std::span<const float> x, std::size_t size, const std::vector<std::size_t>& rows,
+                        Decomposed& out) {
+  Matrix centered(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(size));
+  fill_block(x, size, rows, 0, out.center, centered);
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(centered * centered.transpose());
+  out.eigenvalues = solver.eigenvalues().cwiseMax(0.0);
+  out.vectors = centered.transpose() * solver.eigenvectors();
+  const double tiny = 1e-9 * std::max(1e-30, out.eigenvalues.maxCoeff());
+  for (Eigen::Index k = 0; k < out.eigenvalues.size(); ++k) {
+    if (out.eigenvalues[k] > tiny) {
+      out.vectors.col(k) /= std::sqrt(out.eigenvalues[k]);
+    } else {
+      out.eigenvalues[k] = 0;
+      out.vectors.col(k).setZero();
+    }
+  }
+}
+
 Decomposed decompose(std::span<const float> x, std::size_t size, const std::vector<std::size_t>& rows) {
   const auto columns = static_cast<Eigen::Index>(size);
   Decomposed result;
-  result.center = VectorXd::Zero(columns);
+  result.center = column_means(x, size, rows);
+  if (rows.size() < size) {
+    decompose_few_rows(x, size, rows, result);
+    return result;
+  }
   Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(columns, columns);
   constexpr std::size_t kBlock = 256;  // rows converted at a time
-  Matrix block(static_cast<Eigen::Index>(kBlock), columns);
   for (std::size_t begin = 0; begin < rows.size(); begin += kBlock) {
-    const std::size_t count = std::min(kBlock, rows.size() - begin);
-    for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t c = 0; c < size; ++c)
-        block(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(c)) =
-            static_cast<double>(x[rows[begin + i] * size + c]);
-    const auto used = block.topRows(static_cast<Eigen::Index>(count));
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(used.transpose());
-    result.center += used.colwise().sum().transpose();
+    Matrix block(static_cast<Eigen::Index>(std::min(kBlock, rows.size() - begin)), columns);
+    fill_block(x, size, rows, begin, result.center, block);
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
   }
-  const auto n = static_cast<double>(rows.size());
-  result.center /= n;
-  gram.selfadjointView<Eigen::Lower>().rankUpdate(result.center, -n);
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
   result.eigenvalues = solver.eigenvalues().cwiseMax(0.0);
   result.vectors = solver.eigenvectors();

@@ -15,11 +15,11 @@ struct RidgeOptions {
 };
 
 struct Ridge {
-  std::size_t size = 0;     ///< features
+  std::size_t size = 0;  ///< features
   std::size_t targets = 0;
-  std::vector<float> weights;   ///< targets x size
-  std::vector<float> bias;      ///< one per target; the mean where a target has too few rows
-  std::vector<double> penalty;  ///< used, per target
+  std::vector<float> weights;         ///< targets x size
+  std::vector<float> bias;            ///< one per target; the mean where a target has too few rows
+  std::vector<double> penalty;        ///< used, per target
   std::vector<double> residual_sd;    ///< of an outcome around the prediction
   std::vector<double> prediction_sd;  ///< of the prediction itself: residual_sd * sqrt(degrees of freedom / rows)
 };

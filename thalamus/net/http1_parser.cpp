@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "thalamus/base/assert.h"
+#include "thalamus/net/body_reader.h"
 
 namespace thalamus::net {
 
@@ -17,8 +18,6 @@ namespace {
 
 // Empty lines before a request line are skipped (RFC 9112 section 2.2), these many at most.
 constexpr std::size_t kEmptyLinesMax = 4;
-// A chunk-size line with its extensions, and the trailer, must fit this.
-constexpr std::size_t kChunkHeadBytesMax = 16U << 10;
 
 std::string_view to_view(beast::string_view text) noexcept { return {text.data(), text.size()}; }
 
@@ -46,7 +45,7 @@ struct Framing {
   }
 };
 
-/// Beast's parser with a flat store of ours. It is given whole heads only, so it never buffers.
+/// Beast's parser with a flat store of ours. It is given one whole head and nothing else; bodies are BodyReader's.
 template <bool IsRequest>
 class FlatParser final : public http::basic_parser<IsRequest> {
   using Base = http::basic_parser<IsRequest>;
@@ -55,9 +54,7 @@ class FlatParser final : public http::basic_parser<IsRequest> {
   FlatParser(Headers& headers, std::size_t headers_max) : headers_(headers), headers_max_(headers_max) {}
 
   HttpRequest* request = nullptr;
-  std::string* body = nullptr;  ///< where a request's body goes
-  std::string_view target;      ///< valid while the head is parsed
-  std::string_view piece;
+  std::string_view target;  ///< valid while the head is parsed
   Framing framing;
   int version = 11;
   int status = 0;
@@ -65,7 +62,6 @@ class FlatParser final : public http::basic_parser<IsRequest> {
   bool has_host = false;
   bool two_hosts = false;
   bool too_many = false;
-  bool bad_extension = false;
 
  private:
   void on_request_impl(http::verb, beast::string_view method, beast::string_view target_text, int version_number,
@@ -79,7 +75,6 @@ class FlatParser final : public http::basic_parser<IsRequest> {
     version = version_number;
   }
   void on_field_impl(http::field field, beast::string_view name, beast::string_view value, error_code& error) override {
-    if (head_seen) return;  // a trailer: nothing of ours reads one
     framing.see(field, to_view(value));
     if (framing.fields > headers_max_) {
       too_many = true;
@@ -94,27 +89,10 @@ class FlatParser final : public http::basic_parser<IsRequest> {
   }
   void on_header_impl(error_code&) override { head_seen = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  std::size_t on_body_impl(beast::string_view bytes, error_code&) override {
-    take(bytes);
-    return bytes.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view extension, error_code& error) override {
-    if (is_field_value(to_view(extension))) return;
-    bad_extension = true;
-    error = http::error::bad_chunk_extension;
-  }
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view bytes, error_code&) override {
-    take(bytes);
-    return bytes.size();
-  }
+  std::size_t on_body_impl(beast::string_view bytes, error_code&) override { return bytes.size(); }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view bytes, error_code&) override { return bytes.size(); }
   void on_finish_impl(error_code&) override {}
-
-  void take(beast::string_view bytes) {
-    if constexpr (IsRequest)
-      body->append(bytes.data(), bytes.size());
-    else
-      piece = to_view(bytes);
-  }
 
   Headers& headers_;
   std::size_t headers_max_;
@@ -160,11 +138,15 @@ struct RequestParser::Impl {
   std::expected<ParseProgress, Refusal> parse_body(std::string_view bytes);
   [[nodiscard]] Refusal explain(const error_code& error, std::string_view head) const;
   std::expected<void, Refusal> check_head();
+  [[nodiscard]] std::string too_long() const {
+    return fmt::format("the body is longer than {} bytes", limits.body_bytes_max);
+  }
   std::expected<void, Refusal> split_target();
 
   ParseLimits limits;
   HeadScanner scanner;
   std::optional<FlatParser<true>> parser;
+  BodyReader body;
   HttpRequest* request = nullptr;
   std::size_t empty_lines = 0;
   bool began = false;
@@ -184,8 +166,8 @@ void RequestParser::begin(HttpRequest& request) {
   impl_->scanner.reset();
   impl_->parser.emplace(request.headers, impl_->limits.headers_max);
   impl_->parser->request = &request;
-  impl_->parser->body = &request.body;
-  impl_->parser->body_limit(static_cast<std::uint64_t>(impl_->limits.body_bytes_max));
+  impl_->parser->skip(true);
+  impl_->body.begin(BodyReader::Framing::kNone, 0, 0);
   impl_->parser->header_limit(UINT32_MAX);  // the scanner has checked it
   impl_->empty_lines = 0;
   impl_->began = false;
@@ -231,8 +213,6 @@ std::expected<ParseProgress, Refusal> RequestParser::Impl::parse_head(std::strin
 
 Refusal RequestParser::Impl::explain(const error_code& error, std::string_view head) const {
   if (parser->too_many) return {431, fmt::format("more than {} header fields", limits.headers_max)};
-  if (error == http::error::body_limit)
-    return {413, fmt::format("the body is longer than {} bytes", limits.body_bytes_max)};
   if (parser->framing.content_lengths > 0 && parser->framing.transfer_encodings > 0)
     return {400, "both Content-Length and Transfer-Encoding"};
   if (error == http::error::multiple_content_length || parser->framing.content_lengths > 1)
@@ -266,6 +246,12 @@ std::expected<void, Refusal> RequestParser::Impl::check_head() {
       return refuse(417, "the only expectation known here is 100-continue");
     expects_continue = true;
   }
+  const std::uint64_t length = parser->content_length().value_or(0);
+  if (length > limits.body_bytes_max) return refuse(413, too_long());
+  BodyReader::Framing how = BodyReader::Framing::kNone;
+  if (framing.content_lengths == 1) how = BodyReader::Framing::kLength;
+  if (framing.transfer_encodings == 1) how = BodyReader::Framing::kChunked;
+  body.begin(how, length, limits.body_bytes_max);
   return split_target();
 }
 
@@ -291,19 +277,15 @@ std::expected<void, Refusal> RequestParser::Impl::split_target() {
 std::expected<ParseProgress, Refusal> RequestParser::Impl::parse_body(std::string_view bytes) {
   std::size_t consumed = 0;
   for (;;) {
-    if (parser->is_done()) return ParseProgress{consumed, ParseEvent::kDone};
-    if (bytes.empty()) return ParseProgress{consumed, ParseEvent::kNeedMore};
-    error_code error;
-    const std::size_t used = parser->put(to_buffer(bytes), error);
-    consumed += used;
-    bytes.remove_prefix(used);
-    if (error == http::error::need_more) {
-      if (bytes.size() > kChunkHeadBytesMax) return refuse(400, "a chunk's head or the trailer is too long");
-      return ParseProgress{consumed, ParseEvent::kNeedMore};
+    const auto progress = body.next(bytes.substr(consumed));
+    consumed += progress.consumed;
+    switch (progress.event) {
+      case BodyReader::Event::kPiece: request->body.append(progress.piece); break;
+      case BodyReader::Event::kDone: return ParseProgress{consumed, ParseEvent::kDone};
+      case BodyReader::Event::kNeedMore: return ParseProgress{consumed, ParseEvent::kNeedMore};
+      case BodyReader::Event::kTooLarge: return refuse(413, too_long());
+      case BodyReader::Event::kMalformed: return refuse(400, "the chunked body is malformed");
     }
-    if (error == http::error::body_limit)
-      return refuse(413, fmt::format("the body is longer than {} bytes", limits.body_bytes_max));
-    if (error) return refuse(400, fmt::format("malformed chunked body: {}", error.message()));
   }
 }
 
@@ -312,10 +294,9 @@ bool RequestParser::head_done() const noexcept { return impl_->parser && impl_->
 bool RequestParser::keep_alive() const noexcept { return !is_http_1_0() && impl_->parser->keep_alive(); }
 bool RequestParser::is_http_1_0() const noexcept { return impl_->parser->version < 11; }
 bool RequestParser::expects_continue() const noexcept { return impl_->expects_continue; }
-bool RequestParser::has_body() const noexcept { return !impl_->parser->is_done(); }
+bool RequestParser::has_body() const noexcept { return !impl_->body.done(); }
 std::size_t RequestParser::body_bytes_left() const noexcept {
-  if (impl_->parser->is_done()) return 0;
-  return static_cast<std::size_t>(impl_->parser->content_length_remaining().value_or(0));
+  return impl_->body.framing() == BodyReader::Framing::kLength ? static_cast<std::size_t>(impl_->body.bytes_left()) : 0;
 }
 
 // ---- responses
@@ -324,11 +305,18 @@ std::size_t RequestParser::body_bytes_left() const noexcept {
 struct ResponseParser::Impl {
   Result<ParseProgress> parse_head(std::string_view bytes);
   Result<ParseProgress> parse_body(std::string_view bytes);
+  Status begin_body();
+  [[nodiscard]] std::unexpected<Error> too_long() const {
+    return fail(ErrorKind::kTooLarge, "the answer's body is longer than {} bytes", limits.body_bytes_max);
+  }
 
   ParseLimits limits;
   HeadScanner scanner;
   std::optional<FlatParser<false>> parser;
+  BodyReader body;
   Headers headers;
+  std::string_view piece;
+  bool without_body = false;
   bool broken = false;
 };
 
@@ -341,8 +329,10 @@ void ResponseParser::begin(const ParseLimits& limits, Body body) {
   impl_->scanner.reset();
   impl_->broken = false;
   impl_->parser.emplace(impl_->headers, limits.headers_max);
-  impl_->parser->skip(body == Body::kNone);
-  impl_->parser->body_limit(static_cast<std::uint64_t>(limits.body_bytes_max));
+  impl_->parser->skip(true);
+  impl_->without_body = body == Body::kNone;
+  impl_->piece = {};
+  impl_->body.begin(BodyReader::Framing::kNone, 0, 0);
   impl_->parser->header_limit(UINT32_MAX);
 }
 
@@ -369,8 +359,6 @@ Result<ParseProgress> ResponseParser::Impl::parse_head(std::string_view bytes) {
   const std::size_t used = parser->put(to_buffer(head), error);
   if (parser->too_many)
     return fail(ErrorKind::kTooLarge, "the answer has more than {} header fields", limits.headers_max);
-  if (error == http::error::body_limit)
-    return fail(ErrorKind::kTooLarge, "the answer's body is longer than {} bytes", limits.body_bytes_max);
   if (error) return fail(ErrorKind::kUpstream, "malformed answer: {}", error.message());
   if (!parser->head_seen || used != head.size()) return fail(ErrorKind::kUpstream, "malformed answer: bad head");
   const Framing& framing = parser->framing;
@@ -378,45 +366,50 @@ Result<ParseProgress> ResponseParser::Impl::parse_head(std::string_view bytes) {
     return fail(ErrorKind::kUpstream, "malformed answer: both Content-Length and Transfer-Encoding");
   if (framing.transfer_encodings > 1 || !framing.only_chunked)
     return fail(ErrorKind::kUpstream, "the answer has a transfer coding other than chunked");
+  CHECK_OK(begin_body());
   return ParseProgress{used, ParseEvent::kHead};
 }
 
-Result<ParseProgress> ResponseParser::Impl::parse_body(std::string_view bytes) {
-  std::size_t consumed = 0;
-  parser->piece = {};
-  for (;;) {
-    if (parser->is_done()) return ParseProgress{consumed, ParseEvent::kDone};
-    if (bytes.empty()) return ParseProgress{consumed, ParseEvent::kNeedMore};
-    error_code error;
-    const std::size_t used = parser->put(to_buffer(bytes), error);
-    consumed += used;
-    bytes.remove_prefix(used);
-    if (error == http::error::need_more) {
-      if (bytes.size() > kChunkHeadBytesMax)
-        return fail(ErrorKind::kUpstream, "malformed answer: a chunk's head or the trailer is too long");
-      return ParseProgress{consumed, ParseEvent::kNeedMore};
-    }
-    if (error == http::error::body_limit)
-      return fail(ErrorKind::kTooLarge, "the answer's body is longer than {} bytes", limits.body_bytes_max);
-    if (error) return fail(ErrorKind::kUpstream, "malformed answer: {}", error.message());
-    if (!parser->piece.empty()) return ParseProgress{consumed, ParseEvent::kBody};
+/// RFC 9112 section 6.3.
+Status ResponseParser::Impl::begin_body() {
+  const int status = parser->status;
+  const auto length = parser->content_length();
+  BodyReader::Framing how = BodyReader::Framing::kToEnd;
+  if (without_body || status < 200 || status == 204 || status == 304) {
+    how = BodyReader::Framing::kNone;
+  } else if (parser->framing.transfer_encodings == 1) {
+    how = BodyReader::Framing::kChunked;
+  } else if (length) {
+    how = BodyReader::Framing::kLength;
+    if (*length > limits.body_bytes_max) return too_long();
   }
+  body.begin(how, length.value_or(0), limits.body_bytes_max);
+  return {};
+}
+
+Result<ParseProgress> ResponseParser::Impl::parse_body(std::string_view bytes) {
+  const auto progress = body.next(bytes);
+  piece = progress.piece;
+  switch (progress.event) {
+    case BodyReader::Event::kPiece: return ParseProgress{progress.consumed, ParseEvent::kBody};
+    case BodyReader::Event::kDone: return ParseProgress{progress.consumed, ParseEvent::kDone};
+    case BodyReader::Event::kNeedMore: return ParseProgress{progress.consumed, ParseEvent::kNeedMore};
+    case BodyReader::Event::kTooLarge: return too_long();
+    case BodyReader::Event::kMalformed: break;
+  }
+  return fail(ErrorKind::kUpstream, "malformed answer: the chunked body");
 }
 
 bool ResponseParser::finish_at_end() noexcept {
-  if (impl_->broken || !impl_->parser->head_seen) return false;
-  if (impl_->parser->is_done()) return true;
-  if (!impl_->parser->need_eof()) return false;
-  error_code error;
-  impl_->parser->put_eof(error);
-  return !error && impl_->parser->is_done();
+  return !impl_->broken && impl_->parser->head_seen && impl_->body.finish_at_end();
 }
 
 int ResponseParser::status() const noexcept { return impl_->parser->status; }
 const Headers& ResponseParser::headers() const noexcept { return impl_->headers; }
-bool ResponseParser::done() const noexcept { return impl_->parser->head_seen && impl_->parser->is_done(); }
+bool ResponseParser::done() const noexcept { return impl_->parser->head_seen && impl_->body.done(); }
 bool ResponseParser::keep_alive() const noexcept {
-  return !impl_->broken && impl_->parser->head_seen && impl_->parser->keep_alive();
+  return !impl_->broken && impl_->parser->head_seen && impl_->body.framing() != BodyReader::Framing::kToEnd &&
+         impl_->parser->keep_alive();
 }
 std::optional<std::uint64_t> ResponseParser::content_length() const noexcept {
   if (!impl_->parser->head_seen) return std::nullopt;
@@ -424,6 +417,6 @@ std::optional<std::uint64_t> ResponseParser::content_length() const noexcept {
   if (!length) return std::nullopt;
   return *length;
 }
-std::string_view ResponseParser::piece() const noexcept { return impl_->parser->piece; }
+std::string_view ResponseParser::piece() const noexcept { return impl_->piece; }
 
 }  // namespace thalamus::net

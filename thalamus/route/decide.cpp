@@ -12,10 +12,9 @@ namespace {
 
 using core::Exclusion;
 
-constexpr unsigned kAbsolute =
-    static_cast<unsigned>(Exclusion::kUnhealthy | Exclusion::kDenied | Exclusion::kNotAllowed | Exclusion::kContext |
-                          Exclusion::kImages | Exclusion::kTools | Exclusion::kJsonSchema | Exclusion::kBudget |
-                          Exclusion::kToolDeclined);
+constexpr unsigned kAbsolute = static_cast<unsigned>(
+    Exclusion::kUnhealthy | Exclusion::kDenied | Exclusion::kNotAllowed | Exclusion::kContext | Exclusion::kImages |
+    Exclusion::kTools | Exclusion::kJsonSchema | Exclusion::kBudget | Exclusion::kToolDeclined);
 
 bool absolute(Exclusion set) noexcept { return (static_cast<unsigned>(set) & kAbsolute) != 0; }
 
@@ -91,8 +90,7 @@ core::TargetState state_of(std::span<const core::TargetState> states, std::size_
 /// Marks unhealthy targets, unless every target that is otherwise possible is unhealthy.
 void apply_health(std::span<const core::TargetState> states, std::size_t count, core::Plan& out) noexcept {
   bool any_healthy = false;
-  for (std::size_t t = 0; t < count; ++t)
-    any_healthy |= !absolute(out.excluded[t]) && state_of(states, t).healthy;
+  for (std::size_t t = 0; t < count; ++t) any_healthy |= !absolute(out.excluded[t]) && state_of(states, t).healthy;
   if (!any_healthy) return;
   for (std::size_t t = 0; t < count; ++t)
     if (!state_of(states, t).healthy) out.excluded[t] |= Exclusion::kUnhealthy;
@@ -157,8 +155,8 @@ core::Reason make_keys(const core::Estimates& estimates, const core::Contract& c
 }
 
 /// Nothing satisfies the contract: the possible targets by how little they violate it.
-void plan_nearest(const core::Contract& contract, std::size_t count, std::span<const double> violation, const Keys& keys,
-                  core::Plan& out) noexcept {
+void plan_nearest(const core::Contract& contract, std::size_t count, std::span<const double> violation,
+                  const Keys& keys, core::Plan& out) noexcept {
   if (contract.on_infeasible == core::OnInfeasible::kFail) return;
   for (std::size_t t = 0; t < count; ++t)
     if (!absolute(out.excluded[t])) out.order[out.size++] = static_cast<std::uint16_t>(t);

@@ -16,15 +16,15 @@ namespace thalamus::route {
 /// What the request needs of a target.
 struct RequestNeeds {
   std::uint32_t input_tokens = 0;
-  std::uint32_t max_output = 0;      ///< as asked; 0 if not
+  std::uint32_t max_output = 0;  ///< as asked; 0 if not
   bool images = false;
   bool tools = false;
   bool json_schema = false;
-  std::int32_t claimed_by = -1;      ///< index of the exact tool that is certain of the request; -1: none
+  std::int32_t claimed_by = -1;  ///< index of the exact tool that is certain of the request; -1: none
 };
 
 struct DecideOptions {
-  double explore_rate = 0.02;        ///< chance of a uniform draw where the contract allows exploration
+  double explore_rate = 0.02;  ///< chance of a uniform draw where the contract allows exploration
 };
 
 /// Fills `out`. All spans are in the order of the route's targets; `states` may be shorter (the rest is healthy).

@@ -85,9 +85,9 @@ std::string reason_sentence(const core::Plan& plan, const core::Estimates& estim
   const auto second = runner_up(plan);
   const std::string chosen = first < estimates.size() ? describe_row(estimates[first]) : std::string("no estimate");
   const bool comparable = second && first < estimates.size() && *second < estimates.size();
-  const std::string rival = comparable
-                                ? fmt::format("; next is {} ({})", targets[*second].name, describe_row(estimates[*second]))
-                                : std::string();
+  const std::string rival =
+      comparable ? fmt::format("; next is {} ({})", targets[*second].name, describe_row(estimates[*second]))
+                 : std::string();
   switch (plan.reason) {
     case core::Reason::kOrder: return fmt::format("{} comes first in the configured order.", name);
     case core::Reason::kClaimed: return fmt::format("{} is certain that it can answer this exactly.", name);
@@ -172,15 +172,15 @@ void worth_flips(const Context& c, std::vector<Flip>& out) {
       const double at = (cost + worth.second_usd * seconds) / quality;
       if (at >= 0)
         answer.offer(worth.answer_usd, at, "worth.answer_usd", name,
-                     fmt::format("{} an answer worth {:.6g} USD, {} would be first.",
-                                 quality > 0 ? "Above" : "Below", at, name));
+                     fmt::format("{} an answer worth {:.6g} USD, {} would be first.", quality > 0 ? "Above" : "Below",
+                                 at, name));
     }
     if (seconds != 0) {
       const double at = (worth.answer_usd * quality - cost) / seconds;
       if (at >= 0)
-        second.offer(worth.second_usd, at, "worth.second_usd", name,
-                     fmt::format("{} {:.6g} USD a second, {} would be first.", seconds < 0 ? "Above" : "Below", at,
-                                 name));
+        second.offer(
+            worth.second_usd, at, "worth.second_usd", name,
+            fmt::format("{} {:.6g} USD a second, {} would be first.", seconds < 0 ? "Above" : "Below", at, name));
     }
   }
   answer.give(out);
@@ -210,17 +210,17 @@ void limit_flips(const Context& c, std::vector<Flip>& out) {
     return std::nullopt;
   };
   if (const auto t = next_where([&](const core::Estimate& row) { return row.cost_usd < first.cost_usd; }))
-    out.push_back({"max_cost_usd", first.cost_usd, c.targets[*t].name,
-                   fmt::format("With max_cost_usd below {:.6f}, {} would be first.", first.cost_usd,
-                               c.targets[*t].name)});
+    out.push_back(
+        {"max_cost_usd", first.cost_usd, c.targets[*t].name,
+         fmt::format("With max_cost_usd below {:.6f}, {} would be first.", first.cost_usd, c.targets[*t].name)});
   if (const auto t = next_where([&](const core::Estimate& row) { return row.seconds < first.seconds; }))
     out.push_back({"max_latency_ms", first.seconds * 1000, c.targets[*t].name,
                    fmt::format("With max_latency_ms below {:.0f}, {} would be first.", first.seconds * 1000,
                                c.targets[*t].name)});
   if (const auto t = next_where([&](const core::Estimate& row) { return row.quality > first.quality; }))
-    out.push_back({"min_quality", first.quality, c.targets[*t].name,
-                   fmt::format("With min_quality above {:.3f}, {} would be first.", first.quality,
-                               c.targets[*t].name)});
+    out.push_back(
+        {"min_quality", first.quality, c.targets[*t].name,
+         fmt::format("With min_quality above {:.3f}, {} would be first.", first.quality, c.targets[*t].name)});
 }
 
 }  // namespace

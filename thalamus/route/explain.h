@@ -19,9 +19,9 @@ namespace thalamus::route {
 
 /// One change after which another target would be first, all else equal.
 struct Flip {
-  std::string what;      ///< "worth.answer_usd", "worth.second_usd", "price of NAME", "max_cost_usd", "min_quality", ...
-  double value = 0;      ///< the value at which it flips
-  std::string target;    ///< who would be first then
+  std::string what;    ///< "worth.answer_usd", "worth.second_usd", "price of NAME", "max_cost_usd", "min_quality", ...
+  double value = 0;    ///< the value at which it flips
+  std::string target;  ///< who would be first then
   std::string sentence;
 };
 /// The nearest flip of each kind; empty where there is no alternative.

@@ -1,7 +1,7 @@
 // Baseline: every request gets each model's mean quality in training. Decides like the best single model where quality
 // alone counts, and like the best single model for the worth where cost counts. O(models).
-#include "thalamus/route/table.h"
 #include "thalamus/route/router.h"
+#include "thalamus/route/table.h"
 
 namespace thalamus::route {
 namespace {

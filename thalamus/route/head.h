@@ -38,7 +38,7 @@ class Head {
  private:
   struct Row {
     double count = 0;
-    double low = 0;       ///< observed
+    double low = 0;  ///< observed
     double high = 0;
     double bias = 0;
     double smearing = 1;  ///< mean of exp(residual)

@@ -1,7 +1,7 @@
 // Cluster tables: K-means on the dense features; per cluster and model the mean quality, shrunk to the model's global
-// mean. quality(x) = sum over the `top` nearest clusters of softmax(-beta * (1 - cosine)) * table. top = 1 is UniRoute's
-// K-means form (arXiv 2502.08773), top = 3 with beta = 9 the soft assignment of Avengers-Pro (arXiv 2508.12631). With
-// one cluster every request gets the global means. O(clusters * dimensions + top * models).
+// mean. quality(x) = sum over the `top` nearest clusters of softmax(-beta * (1 - cosine)) * table. top = 1 is
+// UniRoute's K-means form (arXiv 2502.08773), top = 3 with beta = 9 the soft assignment of Avengers-Pro (arXiv
+// 2508.12631). With one cluster every request gets the global means. O(clusters * dimensions + top * models).
 // Simplified: clusters come from the labelled rows; Avengers' rank aggregation is not used.
 #include "thalamus/math/kmeans.h"
 

@@ -26,7 +26,8 @@ struct KnnOptions {
     visit("weights", weights, base::Choices{{"uniform", "weighted"}}, "all neighbours alike, or by cosine^power");
     visit("power", power, base::Range<double>{0.1, 64}, "exponent of the weights");
     visit("shrinkage", shrinkage, base::Range<double>{0, 1e6}, "neighbours that the global mean counts for");
-    visit("space", space, base::Choices{{"auto", "sparse", "dense"}}, "features of the cosine; auto prefers the sparse");
+    visit("space", space, base::Choices{{"auto", "sparse", "dense"}},
+          "features of the cosine; auto prefers the sparse");
   }
 };
 
@@ -37,10 +38,17 @@ struct KnnCore {
   double power = 4;
   double shrinkage = 0;
   std::size_t models = 0;
-  std::vector<float> quality;  ///< rows x models; NaN where not recorded
+  std::vector<double> labels;  ///< rows x models; NaN where not recorded
   std::vector<float> means;
 
-  [[nodiscard]] std::size_t rows() const noexcept { return models == 0 ? 0 : quality.size() / models; }
+  [[nodiscard]] std::size_t rows() const noexcept { return models == 0 ? 0 : labels.size() / models; }
+
+  /// Takes outcomes as they are stored. Decimal fractions get back the digits that a float lost, so that means which
+  /// are equal on paper tie.
+  void set_labels(std::span<const float> quality) {
+    labels.reserve(quality.size());
+    for (const float q : quality) labels.push_back(std::round(static_cast<double>(q) * 1e6) / 1e6);
+  }
 
   /// `neighbors` are rows; `cosine(row)` their similarity.
   template <class Cosine>
@@ -52,10 +60,10 @@ struct KnnCore {
     std::fill(weight.begin(), weight.end(), 0.0);
     for (const std::uint32_t row : neighbors) {
       const double w = weighted ? std::pow(std::max(cosine(row), 0.0), power) : 1.0;
-      const float* labels = quality.data() + static_cast<std::size_t>(row) * models;
+      const double* row_labels = labels.data() + static_cast<std::size_t>(row) * models;
       for (std::size_t m = 0; m < models; ++m) {
-        if (std::isnan(labels[m])) continue;
-        sum[m] += w * static_cast<double>(labels[m]);
+        if (std::isnan(row_labels[m])) continue;
+        sum[m] += w * row_labels[m];
         weight[m] += w;
       }
     }
@@ -73,6 +81,9 @@ struct KnnCore {
     out.put(weighted);
     out.put(power);
     out.put(shrinkage);
+    std::vector<float> quality;
+    quality.reserve(labels.size());
+    for (const double label : labels) quality.push_back(static_cast<float>(label));
     out.put_array(quality);
     out.put_array(means);
   }
@@ -109,10 +120,9 @@ class SparseKnn final : public Router {
     for (const std::uint32_t row : touched) scores[row] = std::round(scores[row] * 1e9) / 1e9;
     const std::size_t k = std::min<std::size_t>(core_.k, touched.size());
     if (k < touched.size()) {
-      std::nth_element(touched.begin(), touched.begin() + static_cast<std::ptrdiff_t>(k), touched.end(),
-                       [&](std::uint32_t a, std::uint32_t b) {
-                         return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
-                       });
+      std::nth_element(
+          touched.begin(), touched.begin() + static_cast<std::ptrdiff_t>(k), touched.end(),
+          [&](std::uint32_t a, std::uint32_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
     }
     core_.average(std::span(touched).first(k), [&](std::uint32_t row) { return scores[row]; }, scratch, quality, sd);
     for (const std::uint32_t row : touched) scores[row] = 0;
@@ -160,13 +170,12 @@ class DenseKnn final : public Router {
     }
     const std::size_t k = std::min<std::size_t>(core_.k, rows);
     if (k < rows) {
-      std::nth_element(scratch.indices.begin(), scratch.indices.begin() + static_cast<std::ptrdiff_t>(k),
-                       scratch.indices.end(), [&](std::uint32_t a, std::uint32_t b) {
-                         return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
-                       });
+      std::nth_element(
+          scratch.indices.begin(), scratch.indices.begin() + static_cast<std::ptrdiff_t>(k), scratch.indices.end(),
+          [&](std::uint32_t a, std::uint32_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
     }
-    core_.average(std::span(scratch.indices).first(k), [&](std::uint32_t row) { return scores[row]; }, scratch,
-                  quality, sd);
+    core_.average(
+        std::span(scratch.indices).first(k), [&](std::uint32_t row) { return scores[row]; }, scratch, quality, sd);
     std::fill_n(scores.begin(), rows, 0.0);
   }
 
@@ -200,7 +209,7 @@ Result<std::unique_ptr<Router>> fit_knn(const TrainingSet& data, const base::Opt
   core.power = options.power;
   core.shrinkage = options.shrinkage;
   core.models = data.models.size();
-  core.quality = data.quality;
+  core.set_labels(data.quality);
   for (const double mean : model_means(data).mean) core.means.push_back(static_cast<float>(mean));
   if (options.space == "sparse" || (options.space == "auto" && has_sparse))
     return std::make_unique<SparseKnn>(std::move(core), data.sparse);
@@ -217,15 +226,16 @@ Result<KnnCore> load_core(base::ByteReader& in, const Shape& shape) {
   TRY(const auto weighted, in.get<std::uint8_t>());
   TRY(core.power, in.get<double>());
   TRY(core.shrinkage, in.get<double>());
-  TRY(core.quality, in.get_array<float>());
+  TRY(const auto quality, in.get_array<float>());
   TRY(core.means, load_finite(in, shape.models, "knn"));
   core.weighted = weighted != 0;
   if (core.k < 1 || core.k > 1024 || !(core.power > 0) || !(core.power <= 64) || !(core.shrinkage >= 0) ||
-      !(core.shrinkage <= 1e6) || core.quality.empty() || core.quality.size() % shape.models != 0 ||
-      core.rows() > UINT32_MAX)
+      !(core.shrinkage <= 1e6) || quality.empty() || quality.size() % shape.models != 0 ||
+      quality.size() / shape.models > UINT32_MAX)
     return fail(ErrorKind::kCorrupt, "knn: an option or the number of outcomes is out of bounds");
-  if (!std::all_of(core.quality.begin(), core.quality.end(), [](float q) { return std::isnan(q) || (q >= 0 && q <= 1); }))
+  if (!std::all_of(quality.begin(), quality.end(), [](float q) { return std::isnan(q) || (q >= 0 && q <= 1); }))
     return fail(ErrorKind::kCorrupt, "knn: a quality lies outside [0,1]");
+  core.set_labels(quality);
   return core;
 }
 
@@ -241,11 +251,11 @@ Result<std::unique_ptr<Router>> load_knn(base::ByteReader& in, const Shape& shap
   TRY(rows.offsets, in.get_array<std::uint64_t>());
   TRY(rows.ids, in.get_array<std::uint32_t>());
   TRY(rows.values, in.get_array<double>());
-  const bool sound = rows.offsets.size() == core.rows() + 1 && rows.offsets.front() == 0 &&
-                     rows.offsets.back() == rows.ids.size() && rows.ids.size() == rows.values.size() &&
-                     std::is_sorted(rows.offsets.begin(), rows.offsets.end()) &&
-                     std::all_of(rows.ids.begin(), rows.ids.end(), [&](std::uint32_t id) { return id < rows.columns; }) &&
-                     std::all_of(rows.values.begin(), rows.values.end(), [](double v) { return v > 0 && v <= 1.001; });
+  const bool sound =
+      rows.offsets.size() == core.rows() + 1 && rows.offsets.front() == 0 && rows.offsets.back() == rows.ids.size() &&
+      rows.ids.size() == rows.values.size() && std::is_sorted(rows.offsets.begin(), rows.offsets.end()) &&
+      std::all_of(rows.ids.begin(), rows.ids.end(), [&](std::uint32_t id) { return id < rows.columns; }) &&
+      std::all_of(rows.values.begin(), rows.values.end(), [](double v) { return v > 0 && v <= 1.001; });
   if (!sound) return fail(ErrorKind::kCorrupt, "knn: the stored rows do not fit the feature");
   return std::make_unique<SparseKnn>(std::move(core), std::move(rows));
 }

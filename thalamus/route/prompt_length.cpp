@@ -22,7 +22,8 @@ struct PromptLengthOptions {
 
 class PromptLength final : public Router {
  public:
-  PromptLength(std::vector<float> centers, ShrunkTable table) : centers_(std::move(centers)), table_(std::move(table)) {}
+  PromptLength(std::vector<float> centers, ShrunkTable table)
+      : centers_(std::move(centers)), table_(std::move(table)) {}
 
   void estimate(const FeatureView& request, Scratch&, std::span<float> quality,
                 std::span<float> sd) const noexcept override {
@@ -80,8 +81,8 @@ Result<std::unique_ptr<Router>> fit_prompt_length(const TrainingSet& data, const
 
 Result<std::unique_ptr<Router>> load_prompt_length(base::ByteReader& in, const Shape& shape) {
   TRY(auto centers, in.get_array<float>());
-  const bool ordered = std::adjacent_find(centers.begin(), centers.end(),
-                                          [](float a, float b) { return !(a < b); }) == centers.end();
+  const bool ordered =
+      std::adjacent_find(centers.begin(), centers.end(), [](float a, float b) { return !(a < b); }) == centers.end();
   if (centers.empty() || centers.size() > 256 || !ordered || !std::isfinite(centers.front()) ||
       !std::isfinite(centers.back()))
     return fail(ErrorKind::kCorrupt, "prompt_length: expected 1 to 256 ascending bin centres");

@@ -58,8 +58,7 @@ Result<std::unique_ptr<Router>> fit_ridge_router(const TrainingSet& data, const 
     const double floor = probability_sd(means.mean[m], means.count[m]);
     sd.push_back(static_cast<float>(std::max(ridge.prediction_sd[m], floor)));
   }
-  return std::make_unique<RidgeRouter>(data.dense_size, std::move(ridge.weights), std::move(ridge.bias),
-                                       std::move(sd));
+  return std::make_unique<RidgeRouter>(data.dense_size, std::move(ridge.weights), std::move(ridge.bias), std::move(sd));
 }
 
 Result<std::unique_ptr<Router>> load_ridge_router(base::ByteReader& in, const Shape& shape) {

@@ -29,12 +29,12 @@ struct FeatureView {
 struct Scratch {
   std::vector<float> dense;
   feature::SparseVector sparse;
-  std::vector<double> scores;           ///< one per stored row, for neighbour searches
-  std::vector<std::uint32_t> indices;   ///< rows touched
+  std::vector<double> scores;          ///< one per stored row, for neighbour searches
+  std::vector<std::uint32_t> indices;  ///< rows touched
   std::vector<float> quality;
   std::vector<float> quality_sd;
-  std::vector<double> sums;             ///< at least kScratchSums
-  std::uint64_t prepared_for = 0;       ///< content hash of the snapshot that last grew this scratch
+  std::vector<double> sums;        ///< at least kScratchSums
+  std::uint64_t prepared_for = 0;  ///< content hash of the snapshot that last grew this scratch
 };
 inline constexpr std::size_t kScratchSums = 8192;
 

@@ -59,8 +59,8 @@ TargetMap Snapshot::map_targets(std::span<const core::Target> targets) const {
   TargetMap map;
   std::vector<bool> used(models.size(), false);
   for (const core::Target& target : targets) {
-    const auto found =
-        std::find_if(models.begin(), models.end(), [&](const SnapshotModel& model) { return model.name == target.name; });
+    const auto found = std::find_if(models.begin(), models.end(),
+                                    [&](const SnapshotModel& model) { return model.name == target.name; });
     if (target.kind == core::TargetKind::kTool || found == models.end()) {
       map.column.push_back(TargetMap::kUnseen);
       if (target.kind != core::TargetKind::kTool) map.unseen.push_back(target.name);

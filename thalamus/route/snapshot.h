@@ -25,33 +25,33 @@ inline constexpr std::uint64_t kSnapshotBytesMax = 4ULL << 30;
 /// One model of the table a snapshot was learned from.
 struct SnapshotModel {
   std::string name;
-  double quality_mean = 0;   ///< of its recorded cells
-  std::uint64_t cells = 0;   ///< recorded
-  bool has_tokens = false;   ///< output tokens were recorded
+  double quality_mean = 0;  ///< of its recorded cells
+  std::uint64_t cells = 0;  ///< recorded
+  bool has_tokens = false;  ///< output tokens were recorded
   bool has_seconds = false;
-  bool has_cost = false;     ///< cost was recorded
+  bool has_cost = false;  ///< cost was recorded
 };
 
 struct SnapshotHeader {
   std::string method;
   base::OptionMap options;
-  std::vector<std::string> features;   ///< names, in order
+  std::vector<std::string> features;  ///< names, in order
   std::vector<SnapshotModel> models;
   std::uint64_t feature_schema = 0;
   std::uint64_t training_data_hash = 0;
   std::uint64_t training_rows = 0;
   std::uint64_t seed = 0;
-  std::string calibration;             ///< "none", "logistic" or "isotonic"
-  double calibration_error = 0;        ///< expected calibration error on held-out folds; 0 where not measured
+  std::string calibration;       ///< "none", "logistic" or "isotonic"
+  double calibration_error = 0;  ///< expected calibration error on held-out folds; 0 where not measured
 };
 
 /// The columns of a route's targets in a snapshot. Made once per configuration and snapshot.
 struct TargetMap {
   static constexpr std::int32_t kUnseen = -1;
-  std::vector<std::int32_t> column;      ///< of each target; kUnseen gets the prior with a wide deviation
-  std::vector<std::string> unseen;       ///< names of model targets without a column, for a warning
-  std::vector<std::string> unused;       ///< models of the snapshot that are no target
-  bool recorded_cost = false;            ///< costs as recorded in the table rather than from the targets' prices
+  std::vector<std::int32_t> column;  ///< of each target; kUnseen gets the prior with a wide deviation
+  std::vector<std::string> unseen;   ///< names of model targets without a column, for a warning
+  std::vector<std::string> unused;   ///< models of the snapshot that are no target
+  bool recorded_cost = false;        ///< costs as recorded in the table rather than from the targets' prices
 };
 
 class Snapshot {

@@ -112,8 +112,7 @@ Result<std::map<std::string_view, std::string_view>> split_sections(std::string_
   while (in.remaining() > 0) {
     TRY(const auto tag, in.get_raw(4));
     TRY(const auto size, in.get<std::uint64_t>());
-    if (size > in.remaining())
-      return fail(ErrorKind::kCorrupt, "snapshot: section '{}' is longer than the file", tag);
+    if (size > in.remaining()) return fail(ErrorKind::kCorrupt, "snapshot: section '{}' is longer than the file", tag);
     TRY(const auto content, in.get_raw(static_cast<std::size_t>(size)));
     if (std::find(kTags.begin(), kTags.end(), tag) == kTags.end()) continue;
     if (!sections.emplace(tag, content).second)

@@ -12,15 +12,15 @@
 namespace thalamus::route {
 
 struct Snapshot::Parts {
-  SnapshotHeader header;                  ///< features and feature_schema are filled in by `build`
-  feature::FeatureSet features;           ///< the router's first, then those that only the heads read
-  std::size_t router_dense_size = 0;      ///< the router reads this much of the dense vector
+  SnapshotHeader header;              ///< features and feature_schema are filled in by `build`
+  feature::FeatureSet features;       ///< the router's first, then those that only the heads read
+  std::size_t router_dense_size = 0;  ///< the router reads this much of the dense vector
   std::unique_ptr<Router> router;
   math::Calibration calibration;          ///< of the router's quality
   std::vector<double> input_token_ratio;  ///< per model: counted / estimated input tokens; 1 where unknown
   Head output_tokens;
   Head seconds;
-  Head cost;                              ///< recorded cost in USD
+  Head cost;  ///< recorded cost in USD
 };
 
 }  // namespace thalamus::route

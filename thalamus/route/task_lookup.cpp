@@ -1,7 +1,7 @@
-// Per-task lookup: quality = sum over tasks of p(task | request) * shrunk mean of the task. The caller's own hint, where
-// it names a task of the table, sets p to 1; otherwise p comes from a multinomial naive Bayes model on hashed word
-// tokens, log p(task | x) = log prior + temperature * sum over distinct tokens of log(p(token | task) / p(token)), with
-// the temperature chosen on held-out rows because naive Bayes counts dependent words as independent evidence.
+// Per-task lookup: quality = sum over tasks of p(task | request) * shrunk mean of the task. The caller's own hint,
+// where it names a task of the table, sets p to 1; otherwise p comes from a multinomial naive Bayes model on hashed
+// word tokens, log p(task | x) = log prior + temperature * sum over distinct tokens of log(p(token | task) / p(token)),
+// with the temperature chosen on held-out rows because naive Bayes counts dependent words as independent evidence.
 // O(tokens * tasks + tasks * models).
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@
 namespace thalamus::route {
 namespace {
 
-constexpr std::size_t kTasksMax = 512;        // rarer ones share the cell of rows without a task
+constexpr std::size_t kTasksMax = 512;  // rarer ones share the cell of rows without a task
 constexpr std::size_t kTableCellsMax = 1U << 21;
 constexpr std::array kTemperatures{0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0};
 

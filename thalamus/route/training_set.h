@@ -23,10 +23,10 @@ struct TrainingSet {
   std::size_t rows = 0;
 
   std::size_t dense_size = 0;
-  std::vector<float> dense;             ///< rows x dense_size
-  SparseRows sparse;                    ///< empty columns: no sparse feature
+  std::vector<float> dense;                     ///< rows x dense_size
+  SparseRows sparse;                            ///< empty columns: no sparse feature
   std::vector<std::uint64_t> token_offsets{0};  ///< rows + 1
-  std::vector<std::uint64_t> tokens;    ///< distinct token hashes of each row, ascending
+  std::vector<std::uint64_t> tokens;            ///< distinct token hashes of each row, ascending
 
   std::vector<float> quality;           ///< rows x models; NaN where not recorded
   std::vector<std::uint32_t> task;      ///< index in task_names

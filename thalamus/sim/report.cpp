@@ -82,8 +82,8 @@ std::string to_text(const SimReport& report) {
   out += percentile_line("first content", report.first_content_s);
   out += percentile_line("whole answer", report.total_s);
   out += percentile_line("waiting", report.queue_s);
-  fmt::format_to(end(), "\n{:<20} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>10} {:>12}\n", "target", "first", "calls",
-                 "answers", "failed", "queued", "refused", "busiest", "longest q", "cost USD");
+  fmt::format_to(end(), "\n{:<20} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>10} {:>12}\n", "target", "first",
+                 "calls", "answers", "failed", "queued", "refused", "busiest", "longest q", "cost USD");
   for (const auto& t : report.targets)
     fmt::format_to(end(), "{:<20} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>10} {:>12.6f}\n", t.name,
                    t.first_choices, t.calls, t.answers, t.failures, t.queued, t.refused, t.in_flight_max,

@@ -25,11 +25,11 @@ struct TargetReport {
   std::uint64_t answers = 0;        ///< turns it answered
   std::uint64_t failures = 0;       ///< calls that failed
   std::uint64_t cancellations = 0;
-  std::uint64_t queued = 0;         ///< calls that had to wait
-  std::uint64_t refused = 0;        ///< calls without a place
+  std::uint64_t queued = 0;   ///< calls that had to wait
+  std::uint64_t refused = 0;  ///< calls without a place
   std::uint64_t in_flight_max = 0;
   std::uint64_t queue_length_max = 0;
-  double busy_seconds = 0;          ///< summed over its calls
+  double busy_seconds = 0;  ///< summed over its calls
   NanoDollars cost;
 };
 
@@ -37,20 +37,20 @@ struct SimReport {
   std::uint64_t seed = 0;
   std::uint64_t requests = 0;
   std::uint64_t answered = 0;
-  std::uint64_t good = 0;           ///< of the answered
-  std::uint64_t cancelled = 0;      ///< the client left
-  std::uint64_t broken = 0;         ///< of the failed: after the first content
+  std::uint64_t good = 0;                       ///< of the answered
+  std::uint64_t cancelled = 0;                  ///< the client left
+  std::uint64_t broken = 0;                     ///< of the failed: after the first content
   std::map<std::string, std::uint64_t> failed;  ///< by error label, clients that left excluded
-  std::uint64_t fallbacks = 0;      ///< answered by another than the first choice
+  std::uint64_t fallbacks = 0;                  ///< answered by another than the first choice
   std::uint64_t explored = 0;
-  std::uint64_t calls = 0;          ///< admitted, all targets
+  std::uint64_t calls = 0;  ///< admitted, all targets
   NanoDollars cost;
-  Percentiles first_content_s;      ///< of the answered
-  Percentiles total_s;              ///< of the answered
-  Percentiles queue_s;              ///< of the answered
+  Percentiles first_content_s;  ///< of the answered
+  Percentiles total_s;          ///< of the answered
+  Percentiles queue_s;          ///< of the answered
   double virtual_seconds = 0;
   std::uint64_t events = 0;
-  std::uint64_t hash = 0;           ///< over every event and end: equal runs have equal hashes
+  std::uint64_t hash = 0;  ///< over every event and end: equal runs have equal hashes
   std::vector<TargetReport> targets;
   std::uint64_t violation_count = 0;
   std::vector<std::string> violations;  ///< broken invariants; always empty in a correct build

@@ -255,8 +255,8 @@ Status validate_target(const SimTarget& target) {
     return fail(ErrorKind::kInvalidInput, "target '{}': chances and shares are from 0 to 1", name);
   if (!(target.service_ms > 0) || !(target.service_sigma >= 0) || !(target.output_tokens >= 1))
     return fail(ErrorKind::kInvalidInput, "target '{}': times and lengths are positive", name);
-  for (const auto limit : {target.limits.connect_timeout, target.limits.first_byte_timeout,
-                           target.limits.idle_timeout, target.limits.total_timeout})
+  for (const auto limit : {target.limits.connect_timeout, target.limits.first_byte_timeout, target.limits.idle_timeout,
+                           target.limits.total_timeout})
     if (limit <= Nanoseconds{}) return fail(ErrorKind::kInvalidInput, "target '{}': time-outs are positive", name);
   return {};
 }
@@ -293,8 +293,7 @@ Result<SimScenario> parse_scenario(std::string_view text) {
     } else {
       status = std::unexpected(line.error());
     }
-    if (!status)
-      return fail_at(fmt::format("line {}", number), status.error().kind, "{}", status.error().message);
+    if (!status) return fail_at(fmt::format("line {}", number), status.error().kind, "{}", status.error().message);
   }
   SimScenario scenario = reader.take();
   CHECK_OK(validate(scenario));

@@ -50,8 +50,8 @@ struct SimTarget {
 };
 
 struct Workload {
-  double rate_per_s = 1;  ///< of the Poisson arrivals
-  double arrivals_s = 60; ///< how long requests arrive; the run ends when the last has ended
+  double rate_per_s = 1;   ///< of the Poisson arrivals
+  double arrivals_s = 60;  ///< how long requests arrive; the run ends when the last has ended
   std::int64_t requests_max = 100'000;
   double client_gone = 0;          ///< chance that a client does not wait for the end
   double patience_ms = 5'000;      ///< mean of the exponential time after which such a client leaves

@@ -236,8 +236,8 @@ void Simulation::check(const Happening& happening) {
       violate(fmt::format("target {}: {} in flight, limit {}", targets_[t].name, load_[t].in_flight,
                           limits.concurrency_max));
     if (load_[t].waiting > limits.queue_length_max)
-      violate(fmt::format("target {}: {} waiting, limit {}", targets_[t].name, load_[t].waiting,
-                          limits.queue_length_max));
+      violate(
+          fmt::format("target {}: {} waiting, limit {}", targets_[t].name, load_[t].waiting, limits.queue_length_max));
   }
   if (ends_ + turns_.size() != report_.requests)
     violate(fmt::format("{} requests, but {} ends and {} under way after event {}", report_.requests, ends_,

@@ -40,26 +40,25 @@ bool looks_like_a_label(const Phrase& phrase, Span span) {
 enum class Frame : std::uint8_t { kNone, kAsk, kCommand };
 
 /// "5!" at the end may be an exclamation: it is a factorial where it stands alone or is not the first one.
-std::optional<Span> with_factorial(const Match& match, Span span, bool& guessed) {
-  guessed = false;
+std::optional<Span> with_factorial(const Match& match, Span span, Frame frame) {
   const std::string& tail = match.question.tail;
   if (span.end != match.question.end || tail.empty() || tail.front() != '!') return span;
   if (tail.size() > 2) return std::nullopt;
   bool other = false;
   for (std::uint32_t at = span.begin; at < span.end; ++at) other = other || match.phrase().is(at, "!");
+  // A bare "5!" is one; what is left of "give me 5!" is not.
+  if (frame == Frame::kNone && match.question.begin != 0) return std::nullopt;
   const bool sole = span.end - span.begin == 1 && match.phrase()[span.begin].kind == TokenKind::kNumber;
   if (!sole && !other) {
     if (tail == "!" || tail == "!?") return std::nullopt;
     if (tail != "!.") return std::nullopt;
   }
-  guessed = true;
   return Span{span.begin, span.end + 1};
 }
 
 std::optional<Solution> expression_solution(const Match& match, Frame frame) {
   const Phrase& phrase = match.phrase();
-  bool factorial = false;
-  const auto span = with_factorial(match, match.span('e'), factorial);
+  const auto span = with_factorial(match, match.span('e'), frame);
   if (!span.has_value()) return std::nullopt;
   Evaluator evaluator;
   const auto expression = parse_expression(phrase, *span, evaluator);
@@ -69,6 +68,11 @@ std::optional<Solution> expression_solution(const Match& match, Frame frame) {
   if (expression->percent && style.form == Form::kDefault) return std::nullopt;
   if (expression->operations == 0 && !shaped) return std::nullopt;
   if (expression->operations == 0 && frame == Frame::kNone) return std::nullopt;
+  // Without a frame, two small numbers with a dash between them are a score or a range.
+  if (frame == Frame::kNone && span->end - span->begin == 3 && phrase.is(span->begin + 1, "-") &&
+      !phrase[span->begin + 1].spaced) {
+    return std::nullopt;
+  }
   if (frame != Frame::kCommand && style.form == Form::kDefault && looks_like_a_label(phrase, *span)) {
     return std::nullopt;
   }

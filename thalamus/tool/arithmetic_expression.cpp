@@ -91,6 +91,7 @@ class Parser {
 
   /// "3, 4 and 9". Inside another list only "a and b".
   std::optional<std::vector<Value>> list(bool nested) {
+    if (list_depth_ == 0) list_depth_ = 1;
     std::vector<Value> values;
     bool inner_list = false;
     while (true) {
@@ -350,7 +351,8 @@ class Parser {
       mixed_ = true;
       return Item{mixed->value};
     }
-    for (const auto& [word, scale] : {std::pair<std::string_view, std::int64_t>{"thousand", 1000},
+    for (const auto& [word, scale] : {std::pair<std::string_view, std::int64_t>{"hundred", 100},
+                                      {"thousand", 1000},
                                       {"million", 1'000'000},
                                       {"billion", 1'000'000'000},
                                       {"trillion", 1'000'000'000'000}}) {
@@ -376,6 +378,10 @@ class Parser {
     } else if (part.has_value() && single) {
       size = part->value;
       next = part->end;
+    }
+    // "the product of two hundred and five and seven": two numbers or three?
+    for (std::uint32_t at = at_; at < words.end && list_depth_ > 0; ++at) {
+      if (phrase_.is(at, "and")) return std::nullopt;
     }
     at_ = words.end;
     if (size.is_zero()) return Item{words.value};

@@ -319,7 +319,7 @@ std::span<const Rule> span_rules() {
             "[WHAT|count] [the] number of <step u> (between|from) <date a> (and|to|until|till) <date b>",
             "[WHAT] the (difference|gap|interval) in <step u> between <date a> and <date b>",
             "[WHAT] the difference between <date a> and <date b> in <step u>"}, between},
-          {{"how many <step u> (are|were|will be) [there] (between|from) <date a> (and|to|until|through) <date b> [,|{] "
+          {{"how many <step u> [are|were|will be] [there] (between|from) <date a> (and|to|until|through) <date b> [,|{] "
             "(inclusive|including both dates|including both days|including both ends|counting both days|counting both "
             "dates|both included|both dates included|including both) [}]"}, between_inclusive},
           {{"how many <step u> [{ monday to friday }|{ mon - fri }|, monday to friday ,] (are|were|lie) [there] from <date a> "

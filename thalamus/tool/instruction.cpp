@@ -163,6 +163,11 @@ class InstructionReader {
       style_.form = Form::kFraction;
       return at + 1;
     }
+    if ((phrase_.is(at, "percentage") || phrase_.is(at, "percent")) && at > 1 && phrase_.is(at - 1, "a") &&
+        phrase_.is(at - 2, "as")) {
+      style_.form = Form::kPercent;
+      return at + 1;
+    }
     if (phrase_.is(at, "decimal") || phrase_.is(at, "decimals")) {
       style_.form = Form::kDecimal;
       return at + 1;

@@ -84,8 +84,7 @@ std::optional<int> below_thousand(const Phrase& phrase, std::uint32_t& at, std::
   if (next < limit && phrase.is(next, "and")) ++next;
   if (const auto rest = below_hundred(phrase, next, limit); rest.has_value() && *rest > 0) {
     // "two hundred and five hundred" is two numbers, not 205 hundred.
-    const bool starts_another = next < limit && (phrase.is(next, "hundred") || find_scale(phrase[next]) != nullptr) &&
-                                phrase.is(at, "and");
+    const bool starts_another = next < limit && phrase.is(next, "hundred");
     if (!starts_another) {
       total += *rest;
       at = next;

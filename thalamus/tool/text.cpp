@@ -154,6 +154,7 @@ std::optional<Solution> nth_letter(const Match& match) {
   }
   // Letters and characters are the same only where there is nothing but letters.
   const bool letters = match.phrase().is(match.span('k').begin, "letter");
+  if (!letters && !match.phrase().is(match.span('k').begin, "character")) return std::nullopt;
   if (letters && !std::all_of(text->begin(), text->end(), is_letter)) return std::nullopt;
   const auto index = index_of(position, text->size());
   if (!index.has_value()) return std::nullopt;
@@ -183,6 +184,7 @@ std::optional<Solution> some_letters(const Match& match) {
     return std::nullopt;
   }
   const bool letters = match.phrase().is(match.span('k').begin, "letters");
+  if (!letters && !match.phrase().is(match.span('k').begin, "characters")) return std::nullopt;
   if (letters && !std::all_of(text->begin(), text->end(), is_letter)) return std::nullopt;
   const auto size = static_cast<std::size_t>(*count);
   const bool last = match.phrase().is(match.span('w').begin, "last");
@@ -254,9 +256,9 @@ std::optional<Solution> concatenate(const Match& match) {
 std::span<const Rule> string_rules() {
   static const std::vector<Rule> kRules = compile_rules(
       {
-          {{"reverse [the] [string|word|text|letters of|letters in|characters of|characters in|order of the letters in|"
+          {{"reverse [[the] (string|word|text|letters of|letters in|characters of|characters in|order of the letters in|"
             "order of the characters in|sequence of letters in|following string|following word|following text|phrase|"
-            "sentence] [the word|the string|of the word] [:] <q a>",
+            "sentence)] [the word|the string|of the word] [:] <q a>",
             "reverse [the] (word|letters of|letters in|letters of the word|letters in the word|string|characters of|"
             "characters in|characters of the string|characters of the word) [:] <word_or_q a>",
             "reverse [the|this|the following] (string|word|text) : <any a>",
@@ -266,8 +268,8 @@ std::span<const Rule> string_rules() {
             "(what is|what's|give|write) the reverse of [the] (string|word) [:] <word_or_q a>",
             "(what is|what's|give|write) the (reverse|reversal) of <q a>",
             "how (do you|would you|do i) spell <word_or_q a> backwards"}, reverse},
-          {{"reverse the (order of the words|word order|order of words|sequence of the words) (in|of) [the] [sentence|phrase|"
-            "text|following sentence|following phrase|string|this sentence] [:] <q a>",
+          {{"reverse the (order of the words|word order|order of words|sequence of the words) (in|of) [[the] (sentence|phrase|"
+            "text|following sentence|following phrase|string|this sentence)] [:] <q a>",
             "reverse the (order of the words|word order|order of words) (in|of) [the|this|the following] "
             "(sentence|phrase|text|string) : <any a>",
             "(write|give|put) the words (of|in) <q a> in reverse order"}, reverse_words},
@@ -287,27 +289,27 @@ std::span<const Rule> string_rules() {
             "<word_or_q a>"}, to_upper},
           {{"(lowercase|lower - case) [the|this|the following] [string|word|text] [:] <q a>",
             "(lowercase|lower - case) [the|this] (string|word|text) [:] <word_or_q a>"}, to_lower},
-          {{"capitalize (the first letter of each|the first letter of every|each|every) word (in|of) [the] [sentence|"
-            "string|phrase|text] [:] <q a>"}, capitalise_words},
-          {{"[WHAT|which letter is|which is|which character is] the <ordinal i> (<word k>) (of|in) [the] [word|string|"
-            "text] <word_or_q a>",
-            "(what|which) (letter|character) is (<word k>) <n n> (of|in) [the] [word|string] <word_or_q a>",
-            "(what is|what's|give|which is) (<word k>) number <n n> (of|in) [the] [word|string] <word_or_q a>",
-            "(what is|what's|give) the <word k> at position <n n> (of|in) [the] [word|string] <q a>",
-            "(which|what) <word k> is (in position|at position|number) <n n> (of|in) [the] [word|string] <word_or_q a>"},
+          {{"capitalize (the first letter of each|the first letter of every|each|every) word (in|of) [[the] (sentence|"
+            "string|phrase|text)] [:] <q a>"}, capitalise_words},
+          {{"[WHAT|which letter is|which is|which character is] the <ordinal i> (<word k>) (of|in) [[the] (word|string|"
+            "text)] <word_or_q a>",
+            "(what|which) (letter|character) is (<word k>) <n n> (of|in) [[the] (word|string)] <word_or_q a>",
+            "(what is|what's|give|which is) (<word k>) number <n n> (of|in) [[the] (word|string)] <word_or_q a>",
+            "(what is|what's|give) the <word k> at position <n n> (of|in) [[the] (word|string)] <q a>",
+            "(which|what) <word k> is (in position|at position|number) <n n> (of|in) [[the] (word|string)] <word_or_q a>"},
            nth_letter},
-          {{"[WHAT|which is|which word is] the <ordinal i> word (of|in) [the] [sentence|phrase|text|string|following "
-            "sentence|following text|this sentence] [:] <q a>",
+          {{"[WHAT|which is|which word is] the <ordinal i> word (of|in) [[the] (sentence|phrase|text|string|following "
+            "sentence|following text|this sentence)] [:] <q a>",
             "[WHAT] the <ordinal i> word (of|in) (the|this|the following) (sentence|phrase|text|string) : <any a>"},
            nth_word},
-          {{"[WHAT] the <word w> <n n> (<word k>) (of|in) [the] [word|string|text] <word_or_q a>"}, some_letters},
-          {{"is [the] [word|string|phrase|number|sentence] [:] <word_or_q a> a palindrome",
+          {{"[WHAT] the <word w> <n n> (<word k>) (of|in) [[the] (word|string|text)] <word_or_q a>"}, some_letters},
+          {{"is [[the] (word|string|phrase|number|sentence)] [:] <word_or_q a> a palindrome",
             "is <word_or_q a> a palindrome or not", "is the following [word|string] a palindrome : <word_or_q a>",
-            "check (if|whether) [the] [word|string] <word_or_q a> is a palindrome"}, palindrome},
-          {{"replace (every|all|each|all occurrences of|every occurrence of|each occurrence of|all instances of) [the] "
-            "[letter|letters|character|word|space] <q f> (with|by) [the] [letter|character|word|an|a] <q t> in [the] "
-            "[string|word|sentence|text|phrase|following text|following sentence] [:] <q a>"}, replace},
-          {{"(remove|delete|drop|strip) (all|every|all the|the) (<word k>) (from|in) [the] [string|word|sentence|text|phrase] "
+            "check (if|whether) [[the] (word|string)] <word_or_q a> is a palindrome"}, palindrome},
+          {{"replace (every|all|each|all occurrences of|every occurrence of|each occurrence of|all instances of) [[the] "
+            "(letter|letters|character|word|space)] <q f> (with|by) [[the] (letter|character|word|an|a)] <q t> in [[the] "
+            "(string|word|sentence|text|phrase|following text|following sentence)] [:] <q a>"}, replace},
+          {{"(remove|delete|drop|strip) (all|every|all the|the) (<word k>) (from|in) [[the] (string|word|sentence|text|phrase)] "
             "[:] <q a>", "(remove|delete|drop) (all|all the|the) (<word k>) (from|in) the word <word_or_q a>"},
            without_letters},
           {{"(concatenate|join) [the strings|the words|the two strings] <q a> and <q b>"}, concatenate},

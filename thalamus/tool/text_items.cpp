@@ -84,7 +84,9 @@ void ends_word_or_quoted(const Phrase& phrase, std::uint32_t begin, std::uint32_
   if (token.kind == TokenKind::kQuoted || token.kind == TokenKind::kNumber) ends.push_back(begin + 1);
   if (token.kind != TokenKind::kWord) return;
   // A bare word touches nothing but spaces.
-  if (begin + 1 < limit && !phrase[begin + 1].spaced) return;
+  const bool punctuated = begin + 2 < limit && (phrase.is(begin + 1, ":") || phrase.is(begin + 1, ",")) &&
+                          phrase[begin + 2].spaced;
+  if (begin + 1 < limit && !phrase[begin + 1].spaced && !punctuated) return;
   ends.push_back(begin + 1);
 }
 
@@ -116,10 +118,10 @@ void ends_ordinal(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit
   ends.push_back(ordinal->end);
 }
 
-/// {1, 2}, [a, b], (x, y) or one quotation.
+/// {1, 2}, [a, b] or one quotation.
 void ends_set(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
   if (phrase[begin].kind == TokenKind::kQuoted) ends.push_back(begin + 1);
-  constexpr std::pair<std::string_view, std::string_view> kPairs[] = {{"{", "}"}, {"[", "]"}, {"(", ")"}};
+  constexpr std::pair<std::string_view, std::string_view> kPairs[] = {{"{", "}"}, {"[", "]"}};
   for (const auto& [open, close] : kPairs) {
     if (!phrase.is(begin, open)) continue;
     for (std::uint32_t at = begin + 1; at < limit; ++at) {

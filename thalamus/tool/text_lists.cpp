@@ -132,7 +132,7 @@ std::optional<SortOrder> order_of(std::string_view raw) {
       {"from longest to shortest", {SortKey::kLength, true}},
       {"by length from longest to shortest", {SortKey::kLength, true}},
       {"by length longest first", {SortKey::kLength, true}},
-      {"in order", {SortKey::kUnsaid, false}},
+      {"in order", {SortKey::kNumber, false}},
   };
   const std::string_view trimmed = base::trim(text);
   if (trimmed.empty()) return SortOrder{};
@@ -295,8 +295,8 @@ std::span<const Rule> text_list_rules() {
       {
           {{"(sort|order|arrange|put|rank) [the following|these|this|the] [list of] [words|numbers|names|list|items|"
             "integers|values|fruits|animals|cities|strings|decimals] <any o> : <any l>",
-            "(sort|order|arrange|rank) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
-            "values|strings] : <any l>",
+            "sort [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|values|strings] : "
+            "<any l>",
             "(sort|order|arrange|put) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
             "values|list :|decimals] [:] <set l> <any o>",
             "(sort|order|arrange|put) (the|these|the following|this list of) (numbers|words|names|integers|values) [:] "
@@ -308,15 +308,22 @@ std::span<const Rule> text_list_rules() {
             "list [the following|these] (words|names|numbers|items) <any o> : <any l>"}, sort},
           {{"(remove|delete|drop|eliminate) [the|all|all the|any] (duplicates|duplicate (items|elements|words|numbers|"
             "values|entries)|repeated (items|elements|words|numbers|values)) from [the following|this|the] [list] [of "
-            "words|of numbers] [:] <any l>",
+            "words|of numbers] : <any l>",
+            "(deduplicate|dedupe|de - duplicate) [this|the|the following] [list] : <any l>",
+            "(what are|list|find|give|give me|return) [all] the (unique|distinct) (elements|items|values|words|numbers|names) "
+            "(in|of|from) [the following list|this list|the list] : <any l>",
+            "(remove|delete|drop|eliminate) [the|all|all the|any] (duplicates|duplicate (items|elements|words|numbers|"
+            "values|entries)|repeated (items|elements|words|numbers|values)) from [the following|this|the] [list] [of "
+            "words|of numbers] [:] <set l>",
             "(remove|delete|drop) [the|all|any] duplicates from [this list|the list|the following list|the following "
             "words|the following numbers] [, keeping the first occurrence [of each]|, keeping the order|, keeping the "
             "original order|while keeping the order|while preserving the order|and keep the order|, preserving the "
             "order|, preserving order] : <any l>",
-            "(deduplicate|dedupe|de - duplicate) [this|the|the following] [list] [:] <any l>",
+            "(deduplicate|dedupe|de - duplicate) [this|the|the following] [list] [:] <set l>",
             "(what are|list|find|give|give me|return) [all] the (unique|distinct) (elements|items|values|words|numbers|names) "
-            "(in|of|from) [the following list|this list|the list] [:] <any l>"}, deduplicate},
-          {{"reverse [the order of] [the following|this|the] list [of words|of numbers|of items] [:] <any l>",
+            "(in|of|from) [the following list|this list|the list] [:] <set l>"}, deduplicate},
+          {{"reverse [the order of] [the following|this|the] list [of words|of numbers|of items] : <any l>",
+            "reverse [the order of] [the following|this|the] list [of words|of numbers|of items] <set l>",
             "reverse the order of (these|the following|the) (items|words|numbers|elements|names) : <any l>"},
            reverse_list},
           {{"[WHAT|compute|give] [the] union of [the sets|the lists|the two sets|sets|the set] [a =|list a :] <set a> "

@@ -1,6 +1,7 @@
 /// The outcome table: prompts x models -> what each gave. JSON lines, plain, .gz or .zst (design section 6):
 /// {"id","task","prompt"|"messages","tools","outcomes":{"model":{"quality","cost","input_tokens","output_tokens",
-/// "latency_s"}}}. Unknown keys are ignored; cells may be missing or null.
+/// "latency_s","answer_hash"}}}. Unknown keys are ignored; cells may be missing or null. Where a row has both `prompt`
+/// and `messages`, the messages count.
 #pragma once
 
 #include <cmath>

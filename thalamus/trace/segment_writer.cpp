@@ -142,7 +142,10 @@ Status SegmentWriter::start_next() {
   if (file_.valid()) CHECK_OK(sync());
   const std::filesystem::path path = path_of(next_number_);
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.valid()) return system_failure(path, "create");
+  if (!file.valid()) {
+    if (errno == EEXIST) ++next_number_;  // somebody put a file there: the next try passes it
+    return system_failure(path, "create");
+  }
   if (auto head = write_at(file.get(), segment_head(), 0, path); !head) {
     ::unlink(path.c_str());
     return head;

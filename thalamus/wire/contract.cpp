@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 2> kWorthNames{"answer_usd", "second_usd"
 
 struct NumberField {
   std::string_view name;
-  std::optional<double> core::ContractPatch::*member;
+  std::optional<double> core::ContractPatch::* member;
   const NumberRange& range;
 };
 constexpr std::array kNumbers{
@@ -33,9 +33,9 @@ constexpr std::array kNumbers{
     NumberField{"min_quality", &core::ContractPatch::min_quality, kShare},
 };
 
-constexpr std::array<std::string_view, 11> kMembers{
-    "max_cost_usd", "max_latency_ms", "max_ttft_ms", "min_quality",   "allow",  "deny",
-    "worth",        "session",        "explore",     "on_infeasible", "explain"};
+constexpr std::array<std::string_view, 11> kMembers{"max_cost_usd", "max_latency_ms", "max_ttft_ms", "min_quality",
+                                                    "allow",        "deny",           "worth",       "session",
+                                                    "explore",      "on_infeasible",  "explain"};
 
 const NumberField* find_number(std::string_view name) noexcept {
   const auto found = std::find_if(kNumbers.begin(), kNumbers.end(), [&](const auto& row) { return row.name == name; });
@@ -52,7 +52,8 @@ std::unexpected<Error> unknown_member(const Place& place, std::string_view name,
 // What a text must be, whichever way it came.
 
 Status check_name(const Place& place, std::string_view name) {
-  const bool control = std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  const bool control =
+      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (!name.empty() && name.size() <= kNameBytesMax && !control) return {};
   return fail_at(place.text(), ErrorKind::kInvalidInput,
                  "expected 1 to {} bytes without control characters, got {} bytes", kNameBytesMax, name.size());

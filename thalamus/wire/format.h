@@ -21,29 +21,29 @@ struct DecodeLimits {
 
 /// The edits of a forwarded body (design section 8). Nothing else of the client's bytes changes.
 struct ForwardEdits {
-  std::string_view model;         ///< the upstream's own model id
+  std::string_view model;           ///< the upstream's own model id
   bool force_include_usage = true;  ///< on streams: `stream_options.include_usage`
 };
 
 /// What one frame of an upstream stream means for the turn.
 struct FrameFacts {
-  bool content = false;      ///< carries text, a tool call, a refusal or reasoning: the commit point
-  bool finished = false;     ///< carries a finish reason
-  bool done = false;         ///< the protocol's own end of stream
-  bool usage_only = false;   ///< exists only for usage; dropped where the client did not ask
+  bool content = false;     ///< carries text, a tool call, a refusal or reasoning: the commit point
+  bool finished = false;    ///< carries a finish reason
+  bool done = false;        ///< the protocol's own end of stream
+  bool usage_only = false;  ///< exists only for usage; dropped where the client did not ask
   bool carries_usage = false;
   bool names_usage = false;  ///< has a member `usage`, if only null: `strip_usage` where the client did not ask
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
-  std::string text;          ///< decoded text delta
-  bool failed = false;       ///< an error inside the stream
-  std::string failure;       ///< its message
+  std::string text;     ///< decoded text delta
+  bool failed = false;  ///< an error inside the stream
+  std::string failure;  ///< its message
 };
 
 /// What a buffered upstream answer means for the turn.
 struct AnswerFacts {
-  core::Answer answer;       ///< text, tool calls, finish, usage
-  bool empty = false;        ///< no choices, or neither text nor tool call
+  core::Answer answer;  ///< text, tool calls, finish, usage
+  bool empty = false;   ///< no choices, or neither text nor tool call
 };
 
 /// Stateless and thread-safe.

@@ -73,9 +73,11 @@ class RequestDecoder {
 
   Result<core::Request> complete() {
     if (request_.model.empty())
-      return fail_at("body.model", ErrorKind::kInvalidInput, "missing; name a route or a target, as GET /v1/models lists them");
+      return fail_at("body.model", ErrorKind::kInvalidInput,
+                     "missing; name a route or a target, as GET /v1/models lists them");
     if (request_.messages.empty())
-      return fail_at("body.messages", ErrorKind::kInvalidInput, "missing; give at least one message with role and content");
+      return fail_at("body.messages", ErrorKind::kInvalidInput,
+                     "missing; give at least one message with role and content");
     request_.max_output_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     if (logprobs_) request_.logprobs = top_logprobs_;
     return std::move(request_);

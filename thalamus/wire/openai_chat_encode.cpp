@@ -225,12 +225,9 @@ std::string OpenAiChat::encode_answer(const core::Answer& answer) const {
 }
 
 std::string OpenAiChat::encode_stream_start(const core::Answer& head) const {
-  return chunk(
-      head,
-      [](JsonWriter& writer) {
-        writer.field("role", "assistant").field("content", "").key("refusal").null();
-      },
-      nullptr, {});
+  return chunk(head,
+               [](JsonWriter& writer) { writer.field("role", "assistant").field("content", "").key("refusal").null(); },
+               nullptr, {});
 }
 
 std::string OpenAiChat::encode_stream_text(const core::Answer& head, std::string_view delta,
@@ -242,9 +239,8 @@ std::string OpenAiChat::encode_stream_text(const core::Answer& head, std::string
 std::string OpenAiChat::encode_stream_end(const core::Answer& answer, bool with_usage) const {
   std::string out;
   if (!answer.tool_calls.empty())
-    out += chunk(
-        answer, [&](JsonWriter& writer) { write_tool_calls(writer, answer.tool_calls, CallIndex::kWritten); }, nullptr,
-        {});
+    out += chunk(answer, [&](JsonWriter& writer) { write_tool_calls(writer, answer.tool_calls, CallIndex::kWritten); },
+                 nullptr, {});
   out += chunk(answer, [](JsonWriter&) {}, nullptr, finish_name(answer));
   if (with_usage) {
     JsonWriter writer;

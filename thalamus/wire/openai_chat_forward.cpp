@@ -110,8 +110,7 @@ class Forwarder {
     if (removal_.marked()) edits[count++] = removal_.edit();
     if (wanted_.force_include_usage && stream_) {
       // The model stays, so an inserted member is always followed by another one.
-      if (!seen_.stream_options)
-        usage_ = {after_brace_, after_brace_, R"("stream_options":{"include_usage":true},)"};
+      if (!seen_.stream_options) usage_ = {after_brace_, after_brace_, R"("stream_options":{"include_usage":true},)"};
       if (!usage_.text.empty()) edits[count++] = std::move(usage_);
     }
     return splice(body_, std::span(edits).first(count));

@@ -109,7 +109,8 @@ class MessageReader {
                      "missing; expected text, image_url, input_audio, file, refusal or a type the model knows");
     part.kind = kind_of(type);
     if (part.kind == PartKind::kText || part.kind == PartKind::kRefusal) {
-      if (!text) return fail_at(Place(at, type).text(), ErrorKind::kInvalidInput, "expected a string in a {} part", type);
+      if (!text)
+        return fail_at(Place(at, type).text(), ErrorKind::kInvalidInput, "expected a string in a {} part", type);
       part.text = *std::move(text);
     }
     out_.parts.push_back(std::move(part));

@@ -127,8 +127,8 @@ class FrameReader {
   explicit FrameReader(std::string_view data) : cursor_(data) {}
 
   Result<FrameFacts> read() {
-    if (cursor_.peek() != JsonKind::kObject || !each_member(cursor_, [this](std::string_view key) { return top(key); }) ||
-        !cursor_.finish())
+    if (cursor_.peek() != JsonKind::kObject ||
+        !each_member(cursor_, [this](std::string_view key) { return top(key); }) || !cursor_.finish())
       return fail(ErrorKind::kUpstream, "a stream frame is not a JSON object: {}",
                   cursor_.failed() ? cursor_.error().message : "it begins with another value");
     if (is_error_object_ && !facts_.failed) {
@@ -136,7 +136,8 @@ class FrameReader {
       facts_.failure = presentable(message_.empty() ? "no reason given" : std::string_view(message_));
     }
     if (!facts_.failed && !has_choices_ && !facts_.carries_usage && !is_chunk_)
-      return fail(ErrorKind::kUpstream, "a stream frame is no chat.completion.chunk: it has no choices, usage or error");
+      return fail(ErrorKind::kUpstream,
+                  "a stream frame is no chat.completion.chunk: it has no choices, usage or error");
     facts_.usage_only = facts_.carries_usage && !has_choice_ && !facts_.failed;
     return std::move(facts_);
   }
@@ -209,8 +210,8 @@ class AnswerReader {
   explicit AnswerReader(std::string_view body) : cursor_(body) {}
 
   Result<AnswerFacts> read() {
-    if (cursor_.peek() != JsonKind::kObject || !each_member(cursor_, [this](std::string_view key) { return top(key); }) ||
-        !cursor_.finish())
+    if (cursor_.peek() != JsonKind::kObject ||
+        !each_member(cursor_, [this](std::string_view key) { return top(key); }) || !cursor_.finish())
       return fail(ErrorKind::kUpstream, "the answer is not a JSON object: {}",
                   cursor_.failed() ? cursor_.error().message : "it begins with another value");
     if (!failure_.empty()) return fail(ErrorKind::kUpstream, "the answer is an error: {}", failure_);

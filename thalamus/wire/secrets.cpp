@@ -10,12 +10,10 @@ namespace {
 
 constexpr std::size_t kSecretBytesMin = 6;      // after a prefix; shorter ones are words
 constexpr std::size_t kIntroducedBytesMin = 8;  // after "Bearer" or "key:"
-constexpr std::array<std::string_view, 12> kPrefixes{"sk-",  "sk_",   "rk-",  "rk_",  "pk-",  "gsk_",
-                                                     "xai-", "pplx-", "hf_",  "AIza", "ghp_", "AKIA"};
+constexpr std::array<std::string_view, 12> kPrefixes{"sk-",  "sk_",   "rk-", "rk_",  "pk-",  "gsk_",
+                                                     "xai-", "pplx-", "hf_", "AIza", "ghp_", "AKIA"};
 
-bool is_word(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_word(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 bool is_token(char c) noexcept {
   return is_word(c) || c == '-' || c == '_' || c == '.' || c == '*' || c == '+' || c == '/' || c == '=' || c == '~';
 }
@@ -27,9 +25,8 @@ std::size_t token_length(std::string_view text) noexcept {
 
 bool starts_with_word(std::string_view text, std::string_view lower_word) noexcept {
   if (text.size() < lower_word.size()) return false;
-  return std::equal(lower_word.begin(), lower_word.end(), text.begin(), [](char a, char b) {
-    return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
-  });
+  return std::equal(lower_word.begin(), lower_word.end(), text.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
 }
 
 /// Bytes of what introduces a secret ("Bearer ", "api key: ", "key provided: "), or 0.

@@ -34,15 +34,15 @@ class SseReader {
   void read_line(std::string_view line, SseEvent& event, bool& has_data) const;
 
   std::string buffer_;
-  std::size_t consumed_ = 0;    // end of the events given out
-  std::size_t scanned_ = 0;     // line ends are known up to here
-  std::size_t line_begin_ = 0;  // of the unfinished line
-  std::size_t block_begin_ = 0;  // of the unfinished event
+  std::size_t consumed_ = 0;      // end of the events given out
+  std::size_t scanned_ = 0;       // line ends are known up to here
+  std::size_t line_begin_ = 0;    // of the unfinished line
+  std::size_t block_begin_ = 0;   // of the unfinished event
   std::deque<std::size_t> ends_;  // of whole events not given out yet
   std::size_t event_bytes_max_;
   bool after_return_ = false;  // the byte before scanned_ is a carriage return that ended a line
   bool too_large_ = false;
-  bool at_start_ = true;       // the next event given out is the stream's first, which may have a byte order mark
+  bool at_start_ = true;  // the next event given out is the stream's first, which may have a byte order mark
 };
 
 /// "event: name\ndata: ...\n\n"; a newline in `data` becomes a further data line.

@@ -1,0 +1,284 @@
+// The verbs that work on files: train, eval, route, explain, methods, trace, simulate.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "app/thalamus/verbs.h"
+#include "thalamus/base/file.h"
+#include "thalamus/base/json_writer.h"
+#include "thalamus/base/text.h"
+#include "thalamus/eval/catalogue.h"
+#include "thalamus/eval/decisions.h"
+#include "thalamus/eval/evaluation.h"
+#include "thalamus/eval/records.h"
+#include "thalamus/gateway/default_config.h"
+#include "thalamus/learn/train.h"
+#include "thalamus/sim/simulator.h"
+#include "thalamus/trace/export.h"
+#include "thalamus/trace/record_log.h"
+
+namespace thalamus::app {
+namespace {
+
+/// "A,B" or "@FILE" with a name a line.
+Result<std::vector<std::string>> model_list(const std::string& text) {
+  std::vector<std::string> names;
+  std::string list = text;
+  char separator = ',';
+  if (list.starts_with('@')) {
+    TRY(list, base::read_file(list.substr(1)));
+    separator = '\n';
+  }
+  for (const auto piece : base::split(list, separator))
+    if (const auto name = base::trim(piece); !name.empty()) names.emplace_back(name);
+  return names;
+}
+
+Result<trace::OutcomeTable> read_table(const std::string& path, const std::string& models) {
+  TRY(auto table, trace::read_outcome_table(path));
+  if (!models.empty()) {
+    TRY(const auto names, model_list(models));
+    CHECK_OK(table.keep_models(names));
+  }
+  if (table.skipped_rows > 0) std::fprintf(stderr, "note: %s: %llu blank lines skipped\n", path.c_str(),
+                                           static_cast<unsigned long long>(table.skipped_rows));
+  return table;
+}
+
+core::Contract contract_of(double answer_usd, double second_usd, double max_cost_usd) {
+  core::Contract contract;
+  if (answer_usd > 0 || second_usd > 0) contract.worth = core::Worth{answer_usd, second_usd};
+  if (max_cost_usd > 0) contract.max_cost_usd = max_cost_usd;
+  return contract;
+}
+
+void print_training(const learn::TrainReport& report, const route::Snapshot& snapshot, const std::string& out, Style style) {
+  if (style == Style::kText) {
+    for (const auto& candidate : report.candidates) {
+      std::string options;
+      for (const auto& [name, value] : candidate.options) options += " " + name + "=" + value;
+      fmt::print("{} {:14}{:34} quality {:.4f} +- {:.4f}\n", candidate.chosen ? "*" : " ", candidate.method, options,
+                 candidate.quality, candidate.quality_se);
+    }
+    fmt::print("\n{}\n", report.words);
+    for (const auto& warning : report.warnings) fmt::print("warning: {}\n", warning);
+    fmt::print("snapshot: {} ({}, {} rows, hash {:016x})\n", out, snapshot.header().method, report.rows, snapshot.content_hash());
+    return;
+  }
+  base::JsonWriter json;
+  json.begin_object().field("snapshot", out).field("method", snapshot.header().method).field("rows", report.rows);
+  json.field("hash", fmt::format("{:016x}", snapshot.content_hash())).field("best_single", report.best_single);
+  json.field("best_single_quality", report.best_single_quality).field("gain", report.gain_over_best_single);
+  json.key("gain_ci95").begin_array().value(report.gain_low).value(report.gain_high).end_array();
+  json.field("brier", report.brier).field("ece", report.calibration_error).field("words", report.words);
+  json.key("warnings").begin_array();
+  for (const auto& warning : report.warnings) json.value(warning);
+  json.end_array().key("candidates").begin_array();
+  for (const auto& candidate : report.candidates) {
+    json.begin_object().field("method", candidate.method).field("quality", candidate.quality);
+    json.field("quality_se", candidate.quality_se).field("chosen", candidate.chosen).end_object();
+  }
+  json.end_array().end_object();
+  fmt::print("{}\n", json.text());
+}
+
+Result<std::filesystem::path> trace_folder(const std::string& given) {
+  if (!given.empty()) return std::filesystem::path(given);
+  TRY(const auto state, base::state_folder());
+  return state / "trace";
+}
+
+int list_records(const std::filesystem::path& folder, const TraceArguments& arguments, Style style) {
+  std::vector<std::string> lines;
+  std::uint64_t total = 0;
+  std::string torn;
+  const Status read = trace::read_records(folder, [&](const core::Turn& turn) {
+    ++total;
+    lines.push_back(style == Style::kJson ? eval::record_json(turn) : eval::record_line(turn));
+    if (lines.size() > arguments.limit) lines.erase(lines.begin());
+    return true;
+  }, &torn);
+  if (!read) return report(read.error(), style);
+  for (const auto& line : lines) fmt::print("{}\n", line);
+  if (!torn.empty()) std::fprintf(stderr, "note: %s\n", torn.c_str());
+  if (style == Style::kText) fmt::print("{} of {} records\n", lines.size(), total);
+  return base::kExitDone;
+}
+
+int show_record(const std::filesystem::path& folder, const TraceArguments& arguments, Style style) {
+  std::string found;
+  const Status read = trace::read_records(folder, [&](const core::Turn& turn) {
+    if (turn.decision_id.starts_with(arguments.id)) found = eval::record_json(turn);
+    return found.empty();
+  });
+  if (!read) return report(read.error(), style);
+  if (found.empty())
+    return report({ErrorKind::kNotFound, fmt::format("no record '{}' in {}", arguments.id, folder.string()), {}}, style);
+  fmt::print("{}\n", found);
+  return base::kExitDone;
+}
+
+int export_records(const std::filesystem::path& folder, const TraceArguments& arguments, Style style) {
+  trace::ExportCounts counts;
+  auto table = trace::export_turns(folder, &counts);
+  if (!table) return report(table.error(), style);
+  if (const Status written = trace::write_outcome_table(*table, arguments.out); !written) return report(written.error(), style);
+  fmt::print("{}: {} rows from {} records ({} unanswered, {} without recorded content)\n", arguments.out, table->rows.size(),
+             counts.records, counts.unanswered, counts.without_content);
+  return base::kExitDone;
+}
+
+}  // namespace
+
+int train(const TrainArguments& arguments, Style style) {
+  auto table = read_table(arguments.data, arguments.models);
+  if (!table) return report(table.error(), style);
+  learn::TrainOptions options;
+  options.method = arguments.method;
+  auto parsed = base::parse_option_text(arguments.options);
+  if (!parsed) return report(parsed.error(), style);
+  options.options = std::move(*parsed);
+  options.features = arguments.features;
+  options.seed = arguments.seed;
+  if (!arguments.quiet && ::isatty(STDERR_FILENO) == 1) {
+    options.progress = [](std::string_view stage, double done) {
+      std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100, done >= 1 ? "\n" : "");
+      return true;
+    };
+  }
+  auto trained = learn::train(*table, options);
+  if (!trained) return report(trained.error(), style);
+  if (const Status written = base::write_file_atomic(arguments.out, trained->snapshot->bytes()); !written)
+    return report(written.error(), style);
+  print_training(trained->report, *trained->snapshot, arguments.out, style);
+  return base::kExitDone;
+}
+
+int eval(const EvalArguments& arguments, Style style) {
+  trace::OutcomeTable training;
+  for (const auto& path : arguments.train) {
+    auto table = read_table(path, arguments.models);
+    if (!table) return report(table.error(), style);
+    if (training.models.empty()) {
+      training = std::move(*table);
+      continue;
+    }
+    if (const Status kept = table->keep_models(training.models); !kept) return report(kept.error(), style);
+    std::move(table->rows.begin(), table->rows.end(), std::back_inserter(training.rows));
+  }
+  auto test = read_table(arguments.test, arguments.models);
+  if (!test) return report(test.error(), style);
+  if (const Status kept = test->keep_models(training.models); !kept) return report(kept.error(), style);
+  eval::EvaluationOptions options;
+  options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
+  options.seed = arguments.seed;
+  if (arguments.answer_usd > 0 || arguments.second_usd > 0) options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
+  options.progress = [](std::string_view name) {
+    std::fprintf(stderr, "evaluating %.*s\n", static_cast<int>(name.size()), name.data());
+  };
+  auto evaluation = eval::evaluate(training, *test, options);
+  if (!evaluation) return report(evaluation.error(), style);
+  evaluation->table = arguments.test;
+  if (!arguments.json.empty()) {
+    if (const Status written = base::write_file_atomic(arguments.json, eval::to_json(*evaluation)); !written)
+      return report(written.error(), style);
+  }
+  fmt::print("{}", style == Style::kJson ? eval::to_json(*evaluation) : eval::to_text(*evaluation));
+  return base::kExitDone;
+}
+
+int route(const RouteArguments& arguments, Style style) {
+  auto snapshot = route::Snapshot::load_file(arguments.snapshot);
+  if (!snapshot) return report(snapshot.error(), style);
+  auto requests = trace::read_requests(arguments.requests);
+  if (!requests) return report(requests.error(), style);
+  const auto contract = contract_of(arguments.answer_usd, arguments.second_usd, arguments.max_cost_usd);
+  const std::string lines = eval::route_batch(**snapshot, *requests, contract);
+  if (arguments.out.empty()) {
+    fmt::print("{}", lines);
+  } else if (const Status written = base::write_file_atomic(arguments.out, lines); !written) {
+    return report(written.error(), style);
+  }
+  return base::kExitDone;
+}
+
+namespace {
+
+/// The snapshot, targets and contract that `explain` is about.
+struct Subject {
+  std::shared_ptr<const route::Snapshot> snapshot;
+  std::vector<core::Target> targets;
+  core::Contract contract;
+};
+
+Result<Subject> subject_of(const ExplainArguments& arguments) {
+  Subject subject;
+  if (!arguments.snapshot.empty()) {
+    TRY(subject.snapshot, route::Snapshot::load_file(arguments.snapshot));
+    subject.targets = subject.snapshot->own_targets();
+    return subject;
+  }
+  std::filesystem::path path = arguments.config;
+  if (path.empty()) {
+    TRY(path, gateway::default_config_path());
+  }
+  TRY(const auto config, gateway::load_config(path));
+  const gateway::Route* route = arguments.route.empty() && !config.routes.empty() ? &config.routes[0] : config.find_route(arguments.route);
+  if (route == nullptr) return fail(ErrorKind::kNotFound, "there is no route '{}' in {}", arguments.route, path.string());
+  if (route->snapshot.empty())
+    return fail(ErrorKind::kInvalidInput, "route '{}' has no router: its targets are tried in their order", route->name);
+  TRY(subject.snapshot, route::Snapshot::load_file(route->snapshot));
+  for (const std::size_t model : route->targets)
+    if (config.models[model].provider) subject.targets.push_back(config.models[model].target);
+  subject.contract.add(route->contract);
+  return subject;
+}
+
+}  // namespace
+
+int explain(const ExplainArguments& arguments, Style style) {
+  auto subject = subject_of(arguments);
+  if (!subject) return report(subject.error(), style);
+  std::string prompt = arguments.prompt;
+  if (prompt == "-") prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+  const auto explanation = eval::explain_prompt(*subject->snapshot, prompt, subject->targets, subject->contract);
+  fmt::print("{}", style == Style::kJson ? explanation.json : explanation.text);
+  return base::kExitDone;
+}
+
+int methods(Style style) {
+  const auto rows = eval::catalogue();
+  fmt::print("{}", style == Style::kJson ? eval::to_json(rows) : eval::to_text(rows));
+  return base::kExitDone;
+}
+
+int trace(const TraceArguments& arguments, Style style) {
+  auto folder = trace_folder(arguments.folder);
+  if (!folder) return report(folder.error(), style);
+  if (arguments.action == "show") return show_record(*folder, arguments, style);
+  if (arguments.action == "export") return export_records(*folder, arguments, style);
+  return list_records(*folder, arguments, style);
+}
+
+int simulate(const SimulateArguments& arguments, Style style) {
+  std::string text = R"(workload rate=4 seconds=600 client_gone=0.02
+contract answer_usd=0.02 second_usd=0.001
+target small service_ms=400 quality=0.6 fail_before=0.01 concurrency=4
+target large service_ms=1500 quality=0.8 fail_before=0.02 concurrency=4 outage=100..160
+)";
+  if (!arguments.scenario.empty()) {
+    auto bytes = base::read_file(arguments.scenario, sim::kScenarioBytesMax);
+    if (!bytes) return report(bytes.error(), style);
+    text = std::move(*bytes);
+  }
+  auto scenario = sim::parse_scenario(text);
+  if (!scenario) return report(scenario.error(), style);
+  const auto simulated = sim::simulate(*scenario, arguments.seed);
+  fmt::print("{}\n", style == Style::kJson ? sim::to_json(simulated) : sim::to_text(simulated));
+  return simulated.violation_count == 0 ? base::kExitDone : base::kExitNo;
+}
+
+}  // namespace thalamus::app
