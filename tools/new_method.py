@@ -56,7 +56,8 @@ def check_arguments(root, kind, name):
 
 
 def fill(template, name):
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "new_method", template), encoding="utf-8") as file:
+    templates = os.path.join(os.path.dirname(os.path.abspath(__file__)), "new_method")
+    with open(os.path.join(templates, template), encoding="utf-8") as file:
         text = file.read()
     camel = "".join(word.capitalize() for word in name.split("_"))
     return text.replace("@name@", name).replace("@Name@", camel)

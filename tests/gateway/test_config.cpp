@@ -212,7 +212,8 @@ TEST(Config, FindsAVirtualKeyByItsSecretAndKeepsOnlyTheDigest) {
 
 TEST(Config, SpawnsAnyServerAtItsBaseUrl) {
   const Config config = parsed(R"(version: 1
-providers: { up: { base_url: "http://127.0.0.1:9/v1", spawn: [server, --port, "9"], health: /ready, start_timeout: 9s } }
+providers:
+  up: { base_url: "http://127.0.0.1:9/v1", spawn: [server, --port, "9"], health: /ready, start_timeout: 9s }
 models: [{ name: m, provider: up }]
 routes: [{ name: auto, targets: [m] }]
 )");

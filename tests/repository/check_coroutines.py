@@ -2,7 +2,7 @@
 temporary or list, a conditional operator. The remedy is always a named local."""
 import re
 
-from common import files, hide, line_of, main, read
+from common import files, hide, hide_directives, line_of, main, read
 
 LAMBDA = "\x01"  # stands for a capturing lambda's text in a statement
 PLAIN_LAMBDA = "\x02"
@@ -85,8 +85,7 @@ class Scanner:
 
 
 def hazards(path, source):
-    text = re.sub(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", lambda m: re.sub(r"[^\n]", " ", m.group()), hide(source),
-                  flags=re.MULTILINE)
+    text = hide_directives(hide(source))
     if "co_await" not in text:
         return []
     scanner = Scanner(text)

@@ -8,7 +8,8 @@ CALLS = [
     (r"\b(?:system_clock|steady_clock|high_resolution_clock|utc_clock)::now\b", ("thalamus/", "app/"),
      ("thalamus/base/clock", "thalamus/net/"), "pass a base::Clock"),
     (r"\bstd::s?rand\b|(?<![\w:.])s?rand\s*\(", ("thalamus/", "app/", "tests/", "bench/"), (), "pass a base::Rng"),
-    (r"\brandom_device\b|\bmt19937", ("thalamus/", "tests/"), ("thalamus/gateway/", "thalamus/host/"), "pass a base::Rng"),
+    (r"\brandom_device\b|\bmt19937", ("thalamus/", "tests/"), ("thalamus/gateway/", "thalamus/host/"),
+     "pass a base::Rng"),
     (r"\bstd::format\b|\bstd::print\b", ("thalamus/", "app/", "tests/", "bench/"), (), "use fmt::format (GCC 12)"),
     (r"(?<![\w:])(?:std::)?(?:f?printf|puts)\s*\(", ("thalamus/",), ("thalamus/base/assert", "thalamus/base/log"),
      "use base/log or return the text"),
@@ -20,7 +21,8 @@ CALLS = [
 # (pattern, what to do instead); looked for in every text, comments and strings included.
 WORDS = [
     (r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b", "do it, or say in the issue why not"),
-    (r"(?<![\w.$~}])/(?:ho" + r"me|Us" + r"ers)/(?!(?:somebody|user)\b)\w+|(?<![\w.$~}])/ro" + r"ot/|(?<![\w.$~}/])/wo" + r"rk/",
+    (r"(?<![\w.$~}])/(?:ho" + r"me|Us" + r"ers)/(?!(?:somebody|user)\b)\w+"
+     r"|(?<![\w.$~}])/ro" + r"ot/|(?<![\w.$~}/])/wo" + r"rk/",
      "no path of one machine"),
     (r"\b(?:registry\.npmjs|pypi|files\.pythonhosted|(?:static\.|index\.)?crates|proxy\.golang)" + r"\.(?:org|io)\b"
      r"|\b(?:artifactory|nexus)[\w.-]*\.\w+/", "no registry's host name: use its ordinary client"),
@@ -79,7 +81,8 @@ def self_test():
     assert found("thalamus/core/a.h", "using namespace std;")
     assert words("a.md", "see /ho" + "me/someone/x") and words("a.py", "# TO" + "DO later")
     assert words("a.sh", "curl https://py" + "pi.org/simple")
-    assert not words("a.md", "${HOME}/x ~/x docs/home/page.md https://example.org/home/x /ho" + "me/somebody/x") and not words("a.md", "todo")
+    assert not words("a.md", "${HOME}/x ~/x docs/home/page.md https://example.org/home/x /ho" + "me/somebody/x")
+    assert not words("a.md", "todo")
 
 
 if __name__ == "__main__":

@@ -68,9 +68,10 @@ def check_refusals(root, script):
     with tempfile.TemporaryDirectory() as scratch:
         copy_of(root, scratch)
         before = files(scratch, ("",))
-        for arguments, expected in ((("rooter", NAME), "did you mean 'router'?"), (("router", "CamelCase"), "snake_case"),
-                                    (("router", "../x"), "snake_case"), (("router", "switch"), "keyword"),
-                                    (("", ""), "expected one of")):
+        refusals = [(("rooter", NAME), "did you mean 'router'?"), (("router", "CamelCase"), "snake_case"),
+                    (("router", "../x"), "snake_case"), (("router", "switch"), "keyword"),
+                    (("", ""), "expected one of")]
+        for arguments, expected in refusals:
             refused = run(scratch, script, *arguments)
             if refused.returncode != 2 or expected not in refused.stdout:
                 problems.append(f"tools/new_method.py:1: {arguments}: expected '{expected}', got: {refused.stdout}")

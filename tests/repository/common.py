@@ -1,6 +1,7 @@
 """What the checks of the repository share: finding files, hiding comments and strings, reporting."""
 import argparse
 import os
+import re
 import sys
 
 SKIPPED_FOLDERS = {".git", "build", ".cache", "__pycache__", "node_modules", ".venv"}
@@ -69,6 +70,11 @@ def hide(text, strings=True):
             out.append(_blank(text[i:end]))
         i = end
     return "".join(out)
+
+
+def hide_directives(text):
+    """The same for preprocessor lines, continued ones whole; `text` is hidden already."""
+    return re.sub(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", lambda match: _blank(match.group()), text, flags=re.MULTILINE)
 
 
 def line_of(text, position):

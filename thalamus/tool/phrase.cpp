@@ -343,7 +343,12 @@ bool Pattern::run(Run& state, std::uint16_t counter, std::uint32_t position) con
       case Operation::kSlot: {
         if (position >= state.end) return false;
         std::vector<std::uint32_t> ends;
-        instruction.ends(state.phrase, position, state.end, ends);
+        const bool last = program_[counter + 1U].operation == Operation::kEnd;
+        if (last && instruction.ends == ends_any) {
+          ends.push_back(state.end);  // nothing else could match
+        } else {
+          instruction.ends(state.phrase, position, state.end, ends);
+        }
         for (const std::uint32_t end : ends) {
           if (end > state.end) continue;
           state.captures.set(instruction.slot, {position, end});

@@ -118,6 +118,14 @@ void ends_ordinal(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit
   ends.push_back(ordinal->end);
 }
 
+/// "in ascending order", "alphabetically", "from A to Z": at most fourteen tokens from a word that begins an order.
+void ends_ordering(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
+  constexpr std::string_view kFirst[] = {"in",      "into",    "from",       "by",        "ascending", "descending",
+                                         "reverse", "smallest", "largest",   "numerically", "alphabetically"};
+  if (std::find(std::begin(kFirst), std::end(kFirst), phrase[begin].lower) == std::end(kFirst)) return;
+  for (std::uint32_t end = std::min(limit, begin + 14); end > begin; --end) ends.push_back(end);
+}
+
 /// {1, 2}, [a, b] or one quotation.
 void ends_set(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
   if (phrase[begin].kind == TokenKind::kQuoted) ends.push_back(begin + 1);
@@ -217,7 +225,8 @@ std::span<const SlotType> text_slots() {
   static constexpr SlotType kSlots[] = {{"word_or_q", ends_word_or_quoted},
                                         {"letter", ends_letter},
                                         {"ordinal", ends_ordinal},
-                                        {"set", ends_set}};
+                                        {"set", ends_set},
+                                        {"ordering", ends_ordering}};
   return kSlots;
 }
 

@@ -24,7 +24,7 @@ using Items = std::vector<std::string>;
 [[nodiscard]] bool is_ascii(std::string_view text) noexcept;
 /// The items joined as the user asked, or by ", ".
 [[nodiscard]] std::optional<Solution> items_solution(const Style& style, const Items& items, std::string working);
-/// The slot types "word_or_q", "letter", "ordinal", "set".
+/// The slot types "word_or_q", "letter", "ordinal", "set", "ordering".
 [[nodiscard]] std::span<const SlotType> text_slots();
 /// The letter of a slot of that type.
 [[nodiscard]] char letter_in(const Match& match, char slot);

@@ -294,18 +294,18 @@ std::span<const Rule> text_list_rules() {
   static const std::vector<Rule> kRules = compile_rules(
       {
           {{"(sort|order|arrange|put|rank) [the following|these|this|the] [list of] [words|numbers|names|list|items|"
-            "integers|values|fruits|animals|cities|strings|decimals] <any o> : <any l>",
+            "integers|values|fruits|animals|cities|strings|decimals] <ordering o> : <any l>",
             "sort [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|values|strings] : "
             "<any l>",
             "(sort|order|arrange|put) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
-            "values|list :|decimals] [:] <set l> <any o>",
+            "values|list :|decimals] [:] <set l> <ordering o>",
             "(sort|order|arrange|put) (the|these|the following|this list of) (numbers|words|names|integers|values) [:] "
-            "<any l> [,] <any o>",
-            "(sort|order|arrange|put) (the|these|the following) (numbers|words|names) <any o> : <any l>",
-            "(sort|order) <any l> <any o>",
+            "<any l> [,] <ordering o>",
+            "(sort|order|arrange|put) (the|these|the following) (numbers|words|names) <ordering o> : <any l>",
+            "(sort|order) <any l> <ordering o>",
             "(sort|order|arrange|put) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
-            "values] : <any l> [:|,|.|-] <any o>",
-            "list [the following|these] (words|names|numbers|items) <any o> : <any l>"}, sort},
+            "values] : <any l> [:|,|.|-] <ordering o>",
+            "list [the following|these] (words|names|numbers|items) <ordering o> : <any l>"}, sort},
           {{"(remove|delete|drop|eliminate) [the|all|all the|any] (duplicates|duplicate (items|elements|words|numbers|"
             "values|entries)|repeated (items|elements|words|numbers|values)) from [the following|this|the] [list] [of "
             "words|of numbers] : <any l>",
@@ -327,14 +327,14 @@ std::span<const Rule> text_list_rules() {
             "reverse the order of (these|the following|the) (items|words|numbers|elements|names) : <any l>"},
            reverse_list},
           {{"[WHAT|compute|give] [the] union of [the sets|the lists|the two sets|sets|the set] [a =|list a :] <set a> "
-            "[,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<any o>] [}]",
+            "[,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<ordering o>] [}]",
             "<set a> ∪ <set b>", "[WHAT] <set a> ∪ <set b>",
             "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (union of a and b|a union "
             "b|a ∪ b)",
             "[let|if|given] (set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] [then] "
             "[WHAT] [the] (union of a and b|a union b|a ∪ b|union)"}, set_union},
           {{"[WHAT|compute|give] [the] intersection of [the sets|the lists|the two sets|sets|the set] [a =|list a :] "
-            "<set a> [,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<any o>] [}]",
+            "<set a> [,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<ordering o>] [}]",
             "[WHAT] <set a> ∩ <set b>", "<set a> ∩ <set b>",
             "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (intersection of a and b|a "
             "intersection b|a intersect b|a ∩ b)",
