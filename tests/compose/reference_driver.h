@@ -85,6 +85,10 @@ class ReferenceDriver {
       if (call.open) open.push_back(call.id);
     return open;
   }
+  [[nodiscard]] bool has_content(CallId call) const {
+    const std::size_t i = index_of(call);
+    return i < calls_.size() && calls_[i].content;
+  }
   [[nodiscard]] bool done() const noexcept { return done_; }
   [[nodiscard]] const Step& end() const noexcept { return end_; }
   [[nodiscard]] bool committed() const noexcept { return committed_.has_value(); }

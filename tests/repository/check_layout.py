@@ -139,6 +139,7 @@ def self_test():
     assert not long_functions("a", "enum class A : int {\n" + table.replace("{", "").replace("}", "") + "\n};\n")
     assert not long_functions("a", "Table f() {\n  return {\n" + '    "a", {"b"},\n' * 80 + "  };\n}\n")
     assert not long_functions("a", 'const char* kText = R"x({\n' + body + '\n})x";\nvoid f() { g(\'{\'); }\n')
+    assert hide("f(U'}', 1'000, 'a')") == "f(U' ', 1'000, ' ')"
     assert len(functions(hide("int a() { return 1'000; }\nint b() { return '}'; }"))) == 2
     assert long_lines("a", "x" * 121) and not long_lines("a", "x" * 120)
     assert long_file("a", "\n" * 601) and not long_file("a", "\n" * 600)

@@ -49,16 +49,16 @@ def hide(text, strings=True):
     i = 0
     while i < len(text):
         c = text[i]
-        before = text[i - 1] if i else ""
+        before = re.search(r"\w*$", text[max(0, i - 4):i]).group()
         if text.startswith("//", i):
             end = text.find("\n", i)
             end = len(text) if end < 0 else end
         elif text.startswith("/*", i):
             end = text.find("*/", i)
             end = len(text) if end < 0 else end + 2
-        elif c == '"' and before == "R":
+        elif c == '"' and before in ("R", "LR", "uR", "UR", "u8R"):
             end = _raw_string_end(text, i)
-        elif c == '"' or (c == "'" and not before.isalnum()):  # 1'000 is a number
+        elif c == '"' or (c == "'" and before in ("", "u8", "u", "U", "L")):  # 1'000 is a number
             end = _quoted_end(text, i)
         else:
             out.append(c)

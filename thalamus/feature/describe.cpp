@@ -144,9 +144,14 @@ struct Frame {
   bool system = false;
 };
 
+/// The first `bytes` bytes, less a code point that they hold only a part of.
 std::string_view whole_code_points_front(std::string_view text, std::size_t bytes) noexcept {
-  while (bytes > 0 && bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) --bytes;
-  return text.substr(0, bytes);
+  std::size_t lead = bytes;
+  while (lead > 0 && bytes - lead < 3 && (static_cast<unsigned char>(text[lead - 1]) & 0xc0U) == 0x80U) --lead;
+  if (lead == 0) return text.substr(0, bytes);
+  const auto first = static_cast<unsigned char>(text[lead - 1]);
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  return text.substr(0, lead - 1 + length > bytes ? lead - 1 : bytes);
 }
 
 /// Collects pieces joined by newlines: counts over all, head and tail of the joined text in `text`.

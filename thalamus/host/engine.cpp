@@ -106,9 +106,8 @@ class LocalEngine final : public Engine {
     }
     end_all(given_up, ErrorKind::kCancelled, "the client went away");
     if (full)
-      return fail(ErrorKind::kUnavailable,
-                  "{} requests wait for this model already, the limit is {}; try again in a moment",
-                  options_.queue_length_max, options_.queue_length_max);
+      return fail(ErrorKind::kUnavailable, "the queue of {} waiting requests is full; try again in a moment",
+                  options_.queue_length_max);
     wake_.notify_one();
     return {};
   }

@@ -33,6 +33,11 @@ bool is_loopback(std::string_view peer) noexcept {
          peer.starts_with("unix:");
 }
 
+/// A limit of kNever means none.
+Nanoseconds after(Nanoseconds instant, Nanoseconds span) noexcept {
+  return span.value >= kNever.value - instant.value ? kNever : instant + span;
+}
+
 asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
 }  // namespace
@@ -60,9 +65,9 @@ Gate::Pass::~Pass() {
 
 Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience.value);
+  const auto began = std::chrono::steady_clock::now();
   while (gate.inside() > 0) {
-    if (std::chrono::steady_clock::now() >= give_up) co_return false;
+    if (std::chrono::steady_clock::now() - began >= std::chrono::nanoseconds(patience.value)) co_return false;
     timer.expires_after(std::chrono::milliseconds(2));
     co_await timer.async_wait(kAsTuple);
   }
@@ -142,12 +147,12 @@ void ServerConnection::begin_request() {
 
 Nanoseconds ServerConnection::read_deadline() const noexcept {
   switch (phase_) {
-    case Phase::kIdle: return phase_began_ + (first_ ? limits_.head_timeout : limits_.idle_timeout);
-    case Phase::kHead: return phase_began_ + limits_.head_timeout;
+    case Phase::kIdle: return after(phase_began_, first_ ? limits_.head_timeout : limits_.idle_timeout);
+    case Phase::kHead: return after(phase_began_, limits_.head_timeout);
     default: break;
   }
   const auto seconds = static_cast<std::int64_t>(request_.body.size() / kBodyBytesPerSecond);
-  return phase_began_ + limits_.body_timeout + Nanoseconds::from_ms(seconds * 1'000);
+  return after(after(phase_began_, limits_.body_timeout), Nanoseconds::from_ms(seconds * 1'000));
 }
 
 Awaitable<ServerConnection::ReadEnd> ServerConnection::read_request() {
@@ -395,7 +400,7 @@ Awaitable<Status> ServerConnection::finish() {
 
 Awaitable<Status> ServerConnection::put(std::span<const asio::const_buffer> buffers) {
   if (write_failed_) co_return fail(ErrorKind::kCancelled, "the client is gone");
-  Status status = co_await stream_->write(buffers, clock_.now() + limits_.write_timeout);
+  Status status = co_await stream_->write(buffers, after(clock_.now(), limits_.write_timeout));
   if (!status) {
     write_failed_ = true;
     if (handling_) client_gone_->cancel();

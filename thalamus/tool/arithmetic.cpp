@@ -8,7 +8,7 @@
 namespace thalamus::tool {
 namespace {
 
-constexpr std::size_t kBytesMax = 2600;
+constexpr TextLimits kLimits = {.bytes_max = 2048, .letters_max = 600};
 
 bool is_small_integer(const Token& token) { return token.kind == TokenKind::kNumber && token.lower.size() <= 2; }
 
@@ -283,7 +283,7 @@ ToolRecord arithmetic_tool() {
   return {"arithmetic", "exact arithmetic: expressions in signs and words, percentages, roots, primes, number bases",
           "What is 17 * 23?", []() -> const Tool& {
             static constexpr RuleTable kTables[] = {arithmetic_fact_rules, expression_rules, frame_rules};
-            static const RulesTool kTool(kBytesMax, kTables);
+            static const RulesTool kTool(kLimits, kTables);
             return kTool;
           }};
 }

@@ -163,11 +163,20 @@ BigInt BigInt::from_unsigned(std::uint64_t value) {
 std::optional<BigInt> BigInt::parse(std::string_view digits, unsigned base) {
   if (digits.empty()) return std::nullopt;
   BigInt number;
+  std::uint32_t chunk = 0;
+  std::uint32_t scale = 1;
   for (const char c : digits) {
     const int digit = digit_value(c);
     if (digit >= static_cast<int>(base)) return std::nullopt;
-    multiply_add_small(number.limbs_, base, static_cast<std::uint32_t>(digit));
+    if (std::uint64_t{scale} * base > std::numeric_limits<std::uint32_t>::max()) {
+      multiply_add_small(number.limbs_, scale, chunk);
+      chunk = 0;
+      scale = 1;
+    }
+    chunk = chunk * base + static_cast<std::uint32_t>(digit);
+    scale *= base;
   }
+  multiply_add_small(number.limbs_, scale, chunk);
   number.trim();
   return number;
 }

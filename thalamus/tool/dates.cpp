@@ -11,7 +11,7 @@
 namespace thalamus::tool {
 namespace {
 
-constexpr std::size_t kBytesMax = 2048;
+constexpr TextLimits kLimits = {.bytes_max = 2048, .letters_max = 600};
 constexpr std::int64_t kStepMax = 4'000'000;
 
 std::string described(std::int64_t day) { return fmt::format("{} ({})", date_of(day).text(), name(weekday_of(day))); }
@@ -440,7 +440,7 @@ ToolRecord dates_tool() {
   return {"dates", "weekdays, differences, date and clock arithmetic, durations, time zones",
           "What day of the week was 2024-02-29?", []() -> const Tool& {
             static constexpr RuleTable kTables[] = {calendar_rules, span_rules, shift_rules, clock_rules, zone_rules};
-            static const RulesTool kTool(kBytesMax, kTables);
+            static const RulesTool kTool(kLimits, kTables);
             return kTool;
           }};
 }

@@ -268,11 +268,10 @@ bool read_instruction(const Phrase& phrase, std::uint32_t begin, std::uint32_t e
 bool peel_opening(const Phrase& phrase, std::uint32_t& begin, std::uint32_t end) {
   const std::uint32_t limit = std::min(end, begin + 9);
   for (const Pattern& pattern : openings()) {
-    for (std::uint32_t stop = limit; stop > begin; --stop) {
-      if (stop == end || !pattern.match(phrase, begin, stop, [](const Captures&) { return true; })) continue;
-      begin = stop;
-      return true;
-    }
+    const auto stop = pattern.match_prefix(phrase, begin, limit);
+    if (!stop.has_value() || *stop == end || *stop == begin) continue;
+    begin = *stop;
+    return true;
   }
   return false;
 }

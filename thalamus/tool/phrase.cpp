@@ -16,6 +16,13 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 
+/// FNV-1a.
+std::uint32_t word_hash(std::string_view text) noexcept {
+  std::uint32_t hash = 2'166'136'261U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
+  return hash ^ (hash >> 15);
+}
+
 struct Symbol {
   std::string_view bytes;
   std::string_view normal;
@@ -30,6 +37,7 @@ constexpr Symbol kSymbols[] = {
 };
 
 const Symbol* symbol_at(std::string_view text, std::size_t at) noexcept {
+  if ((static_cast<unsigned char>(text[at]) & 0x80U) == 0) return nullptr;
   for (const Symbol& symbol : kSymbols) {
     if (text.substr(at, symbol.bytes.size()) == symbol.bytes) return &symbol;
   }
@@ -42,6 +50,7 @@ class Tokeniser {
   explicit Tokeniser(std::string_view text) : text_(text) {}
 
   std::optional<std::vector<Token>> all() {
+    tokens_.reserve(std::min(Phrase::kTokensMax, text_.size() / 4 + 4));
     while (true) {
       bool spaced = at_ == 0;
       bool new_line = false;
@@ -53,6 +62,7 @@ class Tokeniser {
       token.new_line = new_line;
       token.begin = static_cast<std::uint32_t>(at_);
       read(token);
+      if (token.kind != TokenKind::kQuoted) token.hash = word_hash(token.lower);
       token.end = static_cast<std::uint32_t>(at_);
       tokens_.push_back(std::move(token));
     }
@@ -140,44 +150,54 @@ class Tokeniser {
 
   /// Typographic and straight quotation marks; an apostrophe opens only after a space and closes before a non-letter.
   bool read_quoted(Token& token) {
+    const char first = text_[at_];
+    const bool ascii = (static_cast<unsigned char>(first) & 0x80U) == 0;
+    if (ascii && first != '"' && first != '\'' && first != '`') return false;
     const std::string_view rest = text_.substr(at_);
     std::string_view open;
     std::string_view close;
     constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
         {"\"", "\""}, {"“", "”"}, {"«", "»"}, {"`", "`"}, {"‘", "’"}, {"'", "'"}};
-    for (const auto& [left, right] : kPairs) {
-      if (rest.starts_with(left)) {
-        open = left;
-        close = right;
-        break;
-      }
+    std::size_t kind = 0;
+    for (; kind < std::size(kPairs) && open.empty(); ++kind) {
+      if (!rest.starts_with(kPairs[kind].first)) continue;
+      open = kPairs[kind].first;
+      close = kPairs[kind].second;
     }
     if (open.empty()) return false;
     const bool single = open == "'" || open == "‘";
     if (single && at_ > 0 && (is_letter(text_[at_ - 1]) || is_digit(text_[at_ - 1]))) return false;
     const std::size_t begin = at_ + open.size();
-    for (std::size_t end = text_.find(close, begin); end != std::string_view::npos; end = text_.find(close, end + 1)) {
+    // A quotation ends in its paragraph. Where one search found no end, later ones need not search again.
+    if (at_ >= paragraph_end_ || paragraph_end_ == 0) paragraph_end_ = std::min(text_.find("\n\n", at_), text_.size());
+    const std::string_view paragraph = text_.substr(0, paragraph_end_);
+    std::size_t& closed_until = unclosed_[kind];
+    if (begin < closed_until) return false;
+    for (std::size_t end = paragraph.find(close, begin); end != std::string_view::npos;
+         end = paragraph.find(close, end + 1)) {
       const std::size_t after = end + close.size();
       const bool one_character = end == begin + 1;
       if (single && !one_character && after < text_.size() && (is_letter(text_[after]) || is_digit(text_[after]))) {
         continue;
       }
-      if (end == begin || text_.substr(begin, end - begin).find("\n\n") != std::string_view::npos) return false;
+      if (end == begin) return false;
       token.kind = TokenKind::kQuoted;
       token.lower = std::string(text_.substr(begin, end - begin));
       at_ = after;
       return true;
     }
+    closed_until = paragraph_end_;
     return false;
   }
 
   void read_word(Token& token) {
     token.kind = TokenKind::kWord;
     const std::size_t begin = at_;
-    std::string word;
+    std::string& word = token.lower;
     while (at_ < text_.size()) {
       if (is_word_at(at_) || digit_at(at_)) {
-        word.push_back(text_[at_++]);
+        const char c = text_[at_++];
+        word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
         continue;
       }
       const std::size_t mark = text_[at_] == '\'' ? 1 : (text_.substr(at_, 3) == "’" ? 3 : 0);
@@ -185,7 +205,6 @@ class Tokeniser {
       word.push_back('\'');
       at_ += mark;
     }
-    token.lower = base::lower_ascii(word);
     // "a.m." and "p.m." are one word.
     if ((token.lower == "a" || token.lower == "p") && base::lower_ascii(text_.substr(at_, 2)) == ".m" &&
         at_ == begin + 1) {
@@ -197,6 +216,8 @@ class Tokeniser {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t paragraph_end_ = 0;
+  std::array<std::size_t, 7> unclosed_{};  ///< by kind of quotation: none before this place
   std::vector<Token> tokens_;
 };
 
@@ -241,6 +262,28 @@ Pattern::Pattern(std::string_view source, std::span<const SlotType> types) {
   compile(source, position, types);
   THALAMUS_ASSERT(position == source.size());
   program_.push_back({});
+  collect_first(0, 0);
+}
+
+/// Follows every path from `counter` to the first word, slot or end.
+void Pattern::collect_first(std::size_t counter, int depth) {
+  constexpr int kNestingMax = 400;
+  THALAMUS_ASSERT(depth < kNestingMax);
+  const Instruction& instruction = program_[counter];
+  switch (instruction.operation) {
+    case Operation::kText: {
+      const std::uint32_t hash = word_hash(instruction.text);
+      first_low_ |= std::uint64_t{1} << (hash & 63U);
+      first_high_ |= std::uint64_t{1} << ((hash >> 6) & 63U);
+      return;
+    }
+    case Operation::kSplit:
+    case Operation::kJump:
+      for (const std::uint16_t target : instruction.targets) collect_first(target, depth + 1);
+      return;
+    case Operation::kSlot:
+    case Operation::kEnd: first_low_ = first_high_ = ~std::uint64_t{0};
+  }
 }
 
 /// Compiles until the end of the source or of the alternative.
@@ -317,11 +360,23 @@ struct Pattern::Run {
   Captures captures{};
   int steps = 0;
   int offers = 0;
+  std::optional<std::uint32_t> prefix_end{};  ///< where a prefix match stopped
+  bool is_prefix = false;
 };
 
 bool Pattern::match(const Phrase& phrase, std::uint32_t begin, std::uint32_t end, const Accept& accept) const {
+  if (begin >= end || !may_begin(phrase[begin])) return false;
   Run state{phrase, end, accept};
   return run(state, 0, begin);
+}
+
+std::optional<std::uint32_t> Pattern::match_prefix(const Phrase& phrase, std::uint32_t begin,
+                                                   std::uint32_t end) const {
+  if (begin >= end || !may_begin(phrase[begin])) return std::nullopt;
+  const Accept none;
+  Run state{phrase, end, none};
+  state.is_prefix = true;
+  return run(state, 0, begin) ? state.prefix_end : std::nullopt;
 }
 
 bool Pattern::run(Run& state, std::uint16_t counter, std::uint32_t position) const {
@@ -343,7 +398,7 @@ bool Pattern::run(Run& state, std::uint16_t counter, std::uint32_t position) con
       case Operation::kSlot: {
         if (position >= state.end) return false;
         std::vector<std::uint32_t> ends;
-        const bool last = program_[counter + 1U].operation == Operation::kEnd;
+        const bool last = !state.is_prefix && program_[counter + 1U].operation == Operation::kEnd;
         if (last && instruction.ends == ends_any) {
           ends.push_back(state.end);  // nothing else could match
         } else {
@@ -359,6 +414,10 @@ bool Pattern::run(Run& state, std::uint16_t counter, std::uint32_t position) con
         return false;
       }
       case Operation::kEnd:
+        if (state.is_prefix) {
+          state.prefix_end = position;
+          return true;
+        }
         if (position != state.end || ++state.offers > kOffersMax) return false;
         return state.accept(state.captures);
     }

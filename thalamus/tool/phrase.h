@@ -23,6 +23,7 @@ struct Token {
   bool new_line = false;    ///< a line break stands before it
   std::uint32_t begin = 0;  ///< bytes in the text
   std::uint32_t end = 0;
+  std::uint32_t hash = 0;   ///< of `lower`; a quotation has none
   std::string lower;  ///< lower case, symbols normalised (× is *, – is -); of a quotation its content as written
 };
 
@@ -81,6 +82,13 @@ class Pattern {
   using Accept = std::function<bool(const Captures&)>;
   /// Does the pattern take all tokens of [begin, end)? Each way to do so is offered to `accept` until one is taken.
   [[nodiscard]] bool match(const Phrase& phrase, std::uint32_t begin, std::uint32_t end, const Accept& accept) const;
+  /// Where the first way to match a beginning of [begin, end) stops.
+  [[nodiscard]] std::optional<std::uint32_t> match_prefix(const Phrase& phrase, std::uint32_t begin,
+                                                          std::uint32_t end) const;
+  /// Could a text that begins with this token match? A cheap test that errs on the side of yes.
+  [[nodiscard]] bool may_begin(const Token& token) const noexcept {
+    return ((first_low_ >> (token.hash & 63U)) & (first_high_ >> ((token.hash >> 6) & 63U)) & 1U) != 0;
+  }
 
  private:
   enum class Operation : std::uint8_t { kText, kSlot, kSplit, kJump, kEnd };
@@ -97,7 +105,11 @@ class Pattern {
   void compile_slot(std::string_view source, std::size_t& position, std::span<const SlotType> types);
   [[nodiscard]] bool run(Run& state, std::uint16_t counter, std::uint32_t position) const;
 
+  void collect_first(std::size_t counter, int depth);
+
   std::vector<Instruction> program_;
+  std::uint64_t first_low_ = 0;   ///< bits of the hashes of the words it can begin with
+  std::uint64_t first_high_ = 0;  ///< the same of other bits
 };
 
 /// A number at token `begin`: digits ("1,234.5", "-3", "2 1/2", "1.5 million"), or words ("twenty-three", "minus five",

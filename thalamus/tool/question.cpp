@@ -131,6 +131,20 @@ bool is_permitted(const core::Request& request) {
   });
 }
 
+bool fits(const core::Message& message, TextLimits limits) {
+  std::size_t bytes = 0;
+  for (const core::Part& part : message.parts) bytes += part.text.size() + 1;
+  if (bytes > limits.bytes_max) return false;
+  if (bytes <= limits.letters_max) return true;
+  std::size_t letters = 0;
+  for (const core::Part& part : message.parts) {
+    letters += static_cast<std::size_t>(std::count_if(part.text.begin(), part.text.end(), [](char c) {
+      return static_cast<unsigned char>((c | 0x20) - 'a') < 26;
+    }));
+  }
+  return letters <= limits.letters_max;
+}
+
 }  // namespace
 
 bool Style::allows(std::initializer_list<std::string_view> nouns_allowed) const {
@@ -139,11 +153,8 @@ bool Style::allows(std::initializer_list<std::string_view> nouns_allowed) const 
   });
 }
 
-std::optional<Question> read_question(const core::Request& request, std::size_t bytes_max) {
-  if (!is_permitted(request)) return std::nullopt;
-  std::size_t bytes = 0;
-  for (const core::Part& part : request.messages.back().parts) bytes += part.text.size() + 1;
-  if (bytes > bytes_max) return std::nullopt;
+std::optional<Question> read_question(const core::Request& request, TextLimits limits) {
+  if (!is_permitted(request) || !fits(request.messages.back(), limits)) return std::nullopt;
   auto phrase = Phrase::read(request.last_user_text());
   if (!phrase.has_value() || phrase->size() < 2) return std::nullopt;
   const bool conversation = std::count_if(request.messages.begin(), request.messages.end(), [](const auto& message) {
@@ -160,7 +171,9 @@ std::optional<Question> read_question(const core::Request& request, std::size_t 
 
 std::optional<Solution> apply(std::span<const Rule> rules, const Question& question, const Context& context) {
   std::optional<Solution> found;
+  const Token& first = question.phrase[question.begin];
   for (const Rule& rule : rules) {
+    if (!rule.pattern.may_begin(first)) continue;
     const bool taken = rule.pattern.match(question.phrase, question.begin, question.end, [&](const Captures& captures) {
       found = rule.handler(Match{question, captures, context});
       return found.has_value();

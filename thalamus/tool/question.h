@@ -45,9 +45,15 @@ struct Question {
   Style style;
 };
 
+/// How long a text a tool looks at. Letters are counted before anything is read, so that long prose costs next to nothing.
+struct TextLimits {
+  std::size_t bytes_max;
+  std::size_t letters_max;
+};
+
 /// Nothing if no tool may answer: tools, media, structured output, a conversation that the turn depends on, or a text
-/// longer than `bytes_max`.
-[[nodiscard]] std::optional<Question> read_question(const core::Request& request, std::size_t bytes_max);
+/// beyond the limits.
+[[nodiscard]] std::optional<Question> read_question(const core::Request& request, TextLimits limits);
 
 /// One wording: a pattern and what answers it. The handler declines by returning nothing; the next wording is tried.
 struct Match {

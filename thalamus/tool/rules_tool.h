@@ -8,15 +8,15 @@ namespace thalamus::tool {
 
 using RuleTable = std::span<const Rule> (*)();
 
-/// Tries the rules of its tables, in order, on requests of at most `bytes_max` bytes of text.
+/// Tries the rules of its tables, in order, on texts within its limits.
 class RulesTool final : public Tool {
  public:
-  RulesTool(std::size_t bytes_max, std::span<const RuleTable> tables) : bytes_max_(bytes_max), tables_(tables) {}
+  RulesTool(TextLimits limits, std::span<const RuleTable> tables) : limits_(limits), tables_(tables) {}
   [[nodiscard]] Claim claims(const core::Request& request, const Context& context) const override {
     return solve(request, context).has_value() ? Claim::kCertain : Claim::kNone;
   }
   [[nodiscard]] std::optional<Solution> solve(const core::Request& request, const Context& context) const override {
-    const auto question = read_question(request, bytes_max_);
+    const auto question = read_question(request, limits_);
     if (!question.has_value()) return std::nullopt;
     for (const RuleTable table : tables_) {
       if (auto found = apply(table(), *question, context); found.has_value()) return found;
@@ -25,7 +25,7 @@ class RulesTool final : public Tool {
   }
 
  private:
-  std::size_t bytes_max_;
+  TextLimits limits_;
   std::span<const RuleTable> tables_;  ///< static tables
 };
 

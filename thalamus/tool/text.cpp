@@ -11,7 +11,7 @@
 namespace thalamus::tool {
 namespace {
 
-constexpr std::size_t kBytesMax = 16'384;
+constexpr TextLimits kLimits = {.bytes_max = 16'384, .letters_max = 16'384};
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -221,7 +221,7 @@ std::optional<Solution> replace(const Match& match) {
     if (text->compare(at, from.size(), from) == 0) {
       answer += to;
       at += from.size();
-      if (answer.size() > 2 * kBytesMax) return std::nullopt;
+      if (answer.size() > 2 * kLimits.bytes_max) return std::nullopt;
     } else if (base::lower_ascii(text->substr(at, from.size())) == base::lower_ascii(from)) {
       return std::nullopt;  // the same in another case: is it meant?
     } else {
@@ -324,7 +324,7 @@ ToolRecord text_tool() {
   return {"text", "counting, sorting, reversing, picking, extracting and changing case in given text; set operations",
           "How many r's are in strawberry?", []() -> const Tool& {
             static constexpr RuleTable kTables[] = {text_count_rules, string_rules, text_list_rules};
-            static const RulesTool kTool(kBytesMax, kTables);
+            static const RulesTool kTool(kLimits, kTables);
             return kTool;
           }};
 }

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "thalamus/base/text.h"
 #include "thalamus/tool/rules_tool.h"
@@ -168,24 +169,24 @@ std::optional<Solution> sort(const Match& match) {
 
 Items unique(const Items& items) {
   Items kept;
+  std::unordered_set<std::string> seen;
   for (const std::string& item : items) {
-    if (std::find(kept.begin(), kept.end(), item) == kept.end()) kept.push_back(item);
+    if (seen.insert(item).second) kept.push_back(item);
   }
   return kept;
 }
 
 /// Items that differ in case or in how a number is written could be meant as equal.
 bool has_near_equals(const Items& items) {
-  const Items once = unique(items);
-  if (once.size() > 400) return true;
-  const auto numbers = numbers_of(once);
-  for (std::size_t i = 0; i < once.size(); ++i) {
-    for (std::size_t j = i + 1; j < once.size(); ++j) {
-      if (base::lower_ascii(once[i]) == base::lower_ascii(once[j])) return true;
-      if (numbers.has_value() && (*numbers)[i] == (*numbers)[j]) return true;
-    }
+  Items once = unique(items);
+  auto numbers = numbers_of(once);
+  if (numbers.has_value()) {
+    std::sort(numbers->begin(), numbers->end());
+    return std::adjacent_find(numbers->begin(), numbers->end()) != numbers->end();
   }
-  return false;
+  for (std::string& item : once) item = base::lower_ascii(item);
+  std::sort(once.begin(), once.end());
+  return std::adjacent_find(once.begin(), once.end()) != once.end();
 }
 
 std::optional<Solution> deduplicate(const Match& match) {
@@ -211,13 +212,12 @@ std::optional<Solution> combine(const Match& match, SetOperation operation) {
   Items all = *a;
   all.insert(all.end(), b->begin(), b->end());
   if (has_near_equals(all)) return std::nullopt;
-  const auto in = [](const Items& items, const std::string& item) {
-    return std::find(items.begin(), items.end(), item) != items.end();
-  };
+  const std::unordered_set<std::string> first(a->begin(), a->end());
+  const std::unordered_set<std::string> second(b->begin(), b->end());
   Items result;
   for (const std::string& item : unique(all)) {
-    const bool in_a = in(*a, item);
-    const bool in_b = in(*b, item);
+    const bool in_a = first.contains(item);
+    const bool in_b = second.contains(item);
     const bool kept = operation == SetOperation::kUnion          ? true
                       : operation == SetOperation::kIntersection ? in_a && in_b
                       : operation == SetOperation::kDifference   ? in_a && !in_b

@@ -10,7 +10,7 @@
 namespace thalamus::tool {
 namespace {
 
-constexpr std::size_t kBytesMax = 2048;
+constexpr TextLimits kLimits = {.bytes_max = 2048, .letters_max = 600};
 constexpr std::uint32_t kDigitsExact = 10;
 constexpr std::uint32_t kDigitsRounded = 6;
 constexpr std::size_t kLimbsMax = 12;
@@ -236,7 +236,7 @@ ToolRecord units_tool() {
   return {"units", "exact unit conversion, rates given in the text, distance at a constant speed",
           "Convert 5 miles to kilometres.", []() -> const Tool& {
             static constexpr RuleTable kTables[] = {conversion_rules, rate_rules};
-            static const RulesTool kTool(kBytesMax, kTables);
+            static const RulesTool kTool(kLimits, kTables);
             return kTool;
           }};
 }

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Learns data/auto.snapshot, the default route's snapshot, from the recorded outcomes of the default targets, unless it
+# is there and newer than what it is learned from. Prefers the table recorded on this machine (`make probe`).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+thalamus=${THALAMUS:-build/release/thalamus}
+snapshot=data/auto.snapshot
+table=data/probe-default.jsonl.gz
+[ -f data/probe-local.jsonl.gz ] && table=data/probe-local.jsonl.gz
+
+if [ -f "$snapshot" ] && [ "$snapshot" -nt "$table" ]; then
+  exit 0
+fi
+if [ ! -x "$thalamus" ]; then
+  echo "error: $thalamus is not built; run \`make release\` first" >&2
+  exit 3
+fi
+echo "learning $snapshot from $table (small, large)"
+"$thalamus" train --data "$table" --models small,large --method auto --seed 1 --out "$snapshot" --quiet
