@@ -43,8 +43,9 @@ Result<trace::OutcomeTable> read_table(const std::string& path, const std::strin
     TRY(const auto names, model_list(models));
     CHECK_OK(table.keep_models(names));
   }
-  if (table.skipped_rows > 0) std::fprintf(stderr, "note: %s: %llu blank lines skipped\n", path.c_str(),
-                                           static_cast<unsigned long long>(table.skipped_rows));
+  if (table.skipped_rows > 0)
+    std::fprintf(stderr, "note: %s: %llu blank lines skipped\n", path.c_str(),
+                 static_cast<unsigned long long>(table.skipped_rows));
   return table;
 }
 
@@ -55,7 +56,8 @@ core::Contract contract_of(double answer_usd, double second_usd, double max_cost
   return contract;
 }
 
-void print_training(const learn::TrainReport& report, const route::Snapshot& snapshot, const std::string& out, Style style) {
+void print_training(const learn::TrainReport& report, const route::Snapshot& snapshot, const std::string& out,
+                    Style style) {
   if (style == Style::kText) {
     for (const auto& candidate : report.candidates) {
       std::string options;
@@ -65,7 +67,8 @@ void print_training(const learn::TrainReport& report, const route::Snapshot& sna
     }
     fmt::print("\n{}\n", report.words);
     for (const auto& warning : report.warnings) fmt::print("warning: {}\n", warning);
-    fmt::print("snapshot: {} ({}, {} rows, hash {:016x})\n", out, snapshot.header().method, report.rows, snapshot.content_hash());
+    fmt::print("snapshot: {} ({}, {} rows, hash {:016x})\n", out, snapshot.header().method, report.rows,
+               snapshot.content_hash());
     return;
   }
   base::JsonWriter json;
@@ -95,12 +98,15 @@ int list_records(const std::filesystem::path& folder, const TraceArguments& argu
   std::vector<std::string> lines;
   std::uint64_t total = 0;
   std::string torn;
-  const Status read = trace::read_records(folder, [&](const core::Turn& turn) {
-    ++total;
-    lines.push_back(style == Style::kJson ? eval::record_json(turn) : eval::record_line(turn));
-    if (lines.size() > arguments.limit) lines.erase(lines.begin());
-    return true;
-  }, &torn);
+  const Status read = trace::read_records(
+      folder,
+      [&](const core::Turn& turn) {
+        ++total;
+        lines.push_back(style == Style::kJson ? eval::record_json(turn) : eval::record_line(turn));
+        if (lines.size() > arguments.limit) lines.erase(lines.begin());
+        return true;
+      },
+      &torn);
   if (!read) return report(read.error(), style);
   for (const auto& line : lines) fmt::print("{}\n", line);
   if (!torn.empty()) std::fprintf(stderr, "note: %s\n", torn.c_str());
@@ -116,7 +122,8 @@ int show_record(const std::filesystem::path& folder, const TraceArguments& argum
   });
   if (!read) return report(read.error(), style);
   if (found.empty())
-    return report({ErrorKind::kNotFound, fmt::format("no record '{}' in {}", arguments.id, folder.string()), {}}, style);
+    return report({ErrorKind::kNotFound, fmt::format("no record '{}' in {}", arguments.id, folder.string()), {}},
+                  style);
   fmt::print("{}\n", found);
   return base::kExitDone;
 }
@@ -125,9 +132,10 @@ int export_records(const std::filesystem::path& folder, const TraceArguments& ar
   trace::ExportCounts counts;
   auto table = trace::export_turns(folder, &counts);
   if (!table) return report(table.error(), style);
-  if (const Status written = trace::write_outcome_table(*table, arguments.out); !written) return report(written.error(), style);
-  fmt::print("{}: {} rows from {} records ({} unanswered, {} without recorded content)\n", arguments.out, table->rows.size(),
-             counts.records, counts.unanswered, counts.without_content);
+  if (const Status written = trace::write_outcome_table(*table, arguments.out); !written)
+    return report(written.error(), style);
+  fmt::print("{}: {} rows from {} records ({} unanswered, {} without recorded content)\n", arguments.out,
+             table->rows.size(), counts.records, counts.unanswered, counts.without_content);
   return base::kExitDone;
 }
 
@@ -145,7 +153,8 @@ int train(const TrainArguments& arguments, Style style) {
   options.seed = arguments.seed;
   if (!arguments.quiet && ::isatty(STDERR_FILENO) == 1) {
     options.progress = [](std::string_view stage, double done) {
-      std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100, done >= 1 ? "\n" : "");
+      std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100,
+                   done >= 1 ? "\n" : "");
       return true;
     };
   }
@@ -175,7 +184,8 @@ int eval(const EvalArguments& arguments, Style style) {
   eval::EvaluationOptions options;
   options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
   options.seed = arguments.seed;
-  if (arguments.answer_usd > 0 || arguments.second_usd > 0) options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
+  if (arguments.answer_usd > 0 || arguments.second_usd > 0)
+    options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
   options.progress = [](std::string_view name) {
     std::fprintf(stderr, "evaluating %.*s\n", static_cast<int>(name.size()), name.data());
   };
@@ -226,10 +236,13 @@ Result<Subject> subject_of(const ExplainArguments& arguments) {
     TRY(path, gateway::default_config_path());
   }
   TRY(const auto config, gateway::load_config(path));
-  const gateway::Route* route = arguments.route.empty() && !config.routes.empty() ? &config.routes[0] : config.find_route(arguments.route);
-  if (route == nullptr) return fail(ErrorKind::kNotFound, "there is no route '{}' in {}", arguments.route, path.string());
+  const gateway::Route* route =
+      arguments.route.empty() && !config.routes.empty() ? &config.routes[0] : config.find_route(arguments.route);
+  if (route == nullptr)
+    return fail(ErrorKind::kNotFound, "there is no route '{}' in {}", arguments.route, path.string());
   if (route->snapshot.empty())
-    return fail(ErrorKind::kInvalidInput, "route '{}' has no router: its targets are tried in their order", route->name);
+    return fail(ErrorKind::kInvalidInput, "route '{}' has no router: its targets are tried in their order",
+                route->name);
   TRY(subject.snapshot, route::Snapshot::load_file(route->snapshot));
   for (const std::size_t model : route->targets)
     if (config.models[model].provider) subject.targets.push_back(config.models[model].target);

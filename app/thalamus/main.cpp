@@ -39,17 +39,22 @@ void add_check(CLI::App& app, Chosen& chosen) {
 
 void add_probe(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<ProbeArguments>();
-  CLI::App* verb = add_verb(app, chosen, "probe", "ask tasks with checkable answers; write an outcome table; resumable");
-  verb->add_option("--config", arguments->config, "YAML file whose targets are asked (default: the default configuration)");
-  verb->add_option("--base-url", arguments->base_url, "ask a server that runs already, for example http://127.0.0.1:8080/v1");
+  CLI::App* verb =
+      add_verb(app, chosen, "probe", "ask tasks with checkable answers; write an outcome table; resumable");
+  verb->add_option("--config", arguments->config,
+                   "YAML file whose targets are asked (default: the default configuration)");
+  verb->add_option("--base-url", arguments->base_url,
+                   "ask a server that runs already, for example http://127.0.0.1:8080/v1");
   verb->add_option("--key", arguments->key, "bearer key for --base-url");
   verb->add_option("--targets", arguments->targets, "models or routes to ask (default: every model)")->delimiter(',');
   verb->add_option("--tasks", arguments->tasks, "your own tasks, JSON lines (default: generated tasks)");
   verb->add_option("--seed", arguments->seed, "seed of the generated tasks");
-  verb->add_option("--per-cell", arguments->per_cell, "tasks of each family and difficulty")->check(CLI::Range(1, 10000));
+  verb->add_option("--per-cell", arguments->per_cell, "tasks of each family and difficulty")
+      ->check(CLI::Range(1, 10000));
   verb->add_option("--families", arguments->families, "families of generated tasks (default: all)")->delimiter(',');
   verb->add_option("--out", arguments->out, "outcome table to write (.jsonl, .jsonl.gz, .jsonl.zst)")->required();
-  verb->add_option("--concurrency", arguments->concurrency, "answers asked for at the same time")->check(CLI::Range(1, 256));
+  verb->add_option("--concurrency", arguments->concurrency, "answers asked for at the same time")
+      ->check(CLI::Range(1, 256));
   verb->add_option("--cost-cap", arguments->cost_max_usd, "stop at this many USD");
   verb->add_option("--rate", arguments->rate_max, "requests a second at most");
   verb->add_option("--timeout", arguments->timeout_seconds, "seconds for one answer");
@@ -99,7 +104,8 @@ void add_route(CLI::App& app, Chosen& chosen) {
 
 void add_explain(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<ExplainArguments>();
-  CLI::App* verb = add_verb(app, chosen, "explain", "one prompt -> features, estimates, limits, choice, what would flip it");
+  CLI::App* verb =
+      add_verb(app, chosen, "explain", "one prompt -> features, estimates, limits, choice, what would flip it");
   verb->add_option("--config", arguments->config, "YAML file (default: the default configuration)");
   verb->add_option("--snapshot", arguments->snapshot, "a snapshot instead of a configuration");
   verb->add_option("--route", arguments->route, "route of the configuration (default: the first)");
@@ -110,7 +116,7 @@ void add_explain(CLI::App& app, Chosen& chosen) {
 void add_trace(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<TraceArguments>();
   CLI::App* verb = add_verb(app, chosen, "trace", "list, show, export decision records");
-  verb->add_option("--folder", arguments->folder, "trace folder (default: the gateway's)");
+
   verb->require_subcommand(1);
   CLI::App* list = verb->add_subcommand("list", "the newest records");
   list->add_option("--limit", arguments->limit, "how many");
@@ -120,6 +126,7 @@ void add_trace(CLI::App& app, Chosen& chosen) {
   export_verb->add_option("--out", arguments->out, "outcome table to write")->required();
   for (CLI::App* action : {list, show, export_verb}) {
     action->add_flag("--json", chosen.json, "print JSON");
+    action->add_option("--folder", arguments->folder, "trace folder (default: the gateway's)");
     action->callback([=] { arguments->action = action->get_name(); });
   }
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return trace(*arguments, chosen.style()); }; });
@@ -136,7 +143,9 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Thalamus: a routing engine for LLM systems.\nExit codes: 0 done, 1 the answer is \"no\", 2 usage or input, 3 environment.");
+  CLI::App app(
+      "Thalamus: a routing engine for LLM systems.\nExit codes: 0 done, 1 the answer is \"no\", 2 usage or input, 3 "
+      "environment.");
   app.set_version_flag("--version", THALAMUS_VERSION);
   app.require_subcommand(1);
   Chosen chosen;

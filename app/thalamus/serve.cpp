@@ -30,11 +30,13 @@ void print_warnings(const gateway::Config& config) {
 
 void print_hints(const gateway::Gateway& running) {
   const std::string url = running.base_url() + "/v1";
-  const std::string route = running.runtime()->config().routes.empty() ? "" : running.runtime()->config().routes[0].name;
+  const std::string route =
+      running.runtime()->config().routes.empty() ? "" : running.runtime()->config().routes[0].name;
   const auto curl = [&](std::string_view ask) {
-    fmt::print("  curl -si {}/chat/completions -H 'content-type: application/json' -H 'x-thalamus-explain: true' \\\n"
-               "    -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}'\n",
-               url, route, ask);
+    fmt::print(
+        "  curl -si {}/chat/completions -H 'content-type: application/json' -H 'x-thalamus-explain: true' \\\n"
+        "    -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}'\n",
+        url, route, ask);
   };
   fmt::print("\nTry, in another terminal:\n");
   curl("What is 347 * 29?");
@@ -89,7 +91,8 @@ int serve(const ServeArguments& arguments, Style style) {
     base::log_stop();
     return report(running.error(), style);
   }
-  fmt::print("thalamus {} listens on {}/v1 (admin {})\n", THALAMUS_VERSION, (*running)->base_url(), (*running)->admin_url());
+  fmt::print("thalamus {} listens on {}/v1 (admin {})\n", THALAMUS_VERSION, (*running)->base_url(),
+             (*running)->admin_url());
   std::fflush(stdout);
   if (arguments.hints) print_hints(**running);
   wait_for_end(signals);

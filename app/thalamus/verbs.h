@@ -16,9 +16,9 @@ enum class Style : std::uint8_t { kText, kJson };
 int report(const Error& error, Style style);
 
 struct ServeArguments {
-  std::string config;       ///< empty: the default configuration
-  bool hints = false;       ///< print three commands to try
-  std::string state_folder; ///< empty: the XDG state folder
+  std::string config;        ///< empty: the default configuration
+  bool hints = false;        ///< print three commands to try
+  std::string state_folder;  ///< empty: the XDG state folder
 };
 int serve(const ServeArguments& arguments, Style style);
 
@@ -29,13 +29,13 @@ int check(const CheckArguments& arguments, Style style);
 
 struct ProbeArguments {
   std::string config;
-  std::string base_url;              ///< a server that runs already; empty: a gateway of our own from `config`
+  std::string base_url;  ///< a server that runs already; empty: a gateway of our own from `config`
   std::string key;
   std::vector<std::string> targets;  ///< models or routes; empty: every model of the configuration
   std::string tasks;                 ///< the user's tasks; empty: generated ones
   std::uint64_t seed = 7;
   std::uint32_t per_cell = 10;
-  std::vector<std::string> families; ///< of generated tasks; empty: all
+  std::vector<std::string> families;  ///< of generated tasks; empty: all
   std::string out;
   std::uint32_t concurrency = 1;
   double cost_max_usd = 0;
@@ -48,9 +48,9 @@ int probe(const ProbeArguments& arguments, Style style);
 struct TrainArguments {
   std::string data;
   std::string method = "auto";
-  std::string options;               ///< "k=50,weighted=true"
+  std::string options;  ///< "k=50,weighted=true"
   std::vector<std::string> features;
-  std::string models;                ///< "A,B" or "@FILE"
+  std::string models;  ///< "A,B" or "@FILE"
   std::uint64_t seed = 1;
   std::string out;
   bool quiet = false;
@@ -63,43 +63,43 @@ struct EvalArguments {
   std::vector<std::string> methods;  ///< names, "all", or "snapshot:FILE"
   std::string models;
   std::uint64_t seed = 1;
-  double answer_usd = 0;             ///< 0: quality decides, cost breaks ties
+  double answer_usd = 0;  ///< 0: quality decides, cost breaks ties
   double second_usd = 0;
-  std::string json;                  ///< file; empty: standard output where the style is JSON
+  std::string json;  ///< file; empty: standard output where the style is JSON
 };
 int eval(const EvalArguments& arguments, Style style);
 
 struct RouteArguments {
   std::string snapshot;
   std::string requests;
-  std::string out;                   ///< empty: standard output
+  std::string out;  ///< empty: standard output
   double answer_usd = 0;
   double second_usd = 0;
-  double max_cost_usd = 0;           ///< 0: no limit
+  double max_cost_usd = 0;  ///< 0: no limit
 };
 int route(const RouteArguments& arguments, Style style);
 
 struct ExplainArguments {
   std::string config;
-  std::string snapshot;              ///< instead of a configuration
-  std::string route;                 ///< of the configuration; empty: the first
-  std::string prompt;                ///< "-": standard input
+  std::string snapshot;  ///< instead of a configuration
+  std::string route;     ///< of the configuration; empty: the first
+  std::string prompt;    ///< "-": standard input
 };
 int explain(const ExplainArguments& arguments, Style style);
 
 int methods(Style style);
 
 struct TraceArguments {
-  std::string action = "list";       ///< list, show, export
-  std::string folder;                ///< empty: the default trace folder
-  std::string id;                    ///< of `show`
-  std::string out;                   ///< of `export`
-  std::uint64_t limit = 20;          ///< of `list`
+  std::string action = "list";  ///< list, show, export
+  std::string folder;           ///< empty: the default trace folder
+  std::string id;               ///< of `show`
+  std::string out;              ///< of `export`
+  std::uint64_t limit = 20;     ///< of `list`
 };
 int trace(const TraceArguments& arguments, Style style);
 
 struct SimulateArguments {
-  std::string scenario;              ///< file; empty: the built-in one
+  std::string scenario;  ///< file; empty: the built-in one
   std::uint64_t seed = 1;
 };
 int simulate(const SimulateArguments& arguments, Style style);

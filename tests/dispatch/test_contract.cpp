@@ -5,7 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
-#include <deque>
+#include <latch>
 #include <memory>
 #include <set>
 #include <string>
@@ -128,6 +128,31 @@ TEST_P(PolicyContract, NeverPassesALimitUnderEightThreads) {
   for (std::uint16_t target = 0; target < limits.size(); ++target)
     for (std::uint32_t i = 0; i < limits[target].concurrency_max; ++i)
       EXPECT_EQ(policy->admit(target, Nanoseconds::from_seconds(3600)), Admission::kAdmitted);
+}
+
+// Two threads that do nothing else meet between a policy's look at its counter and its step.
+TEST_P(PolicyContract, LetsOneOfTwoRacersPass) {
+  constexpr int kRounds = 200'000;
+  std::latch start(2);
+  const std::array limits{limits_of(1, 0)};
+  const auto policy = make(limits);
+  std::atomic<int> inside{0};
+  std::atomic<int> passed{0};
+  const auto race = [&] {
+    start.arrive_and_wait();
+    for (int i = 0; i < kRounds; ++i) {
+      if (policy->admit(0, {}) != Admission::kAdmitted) continue;
+      if (inside.fetch_add(1) > 0) ++passed;
+      for (int k = 0; k < 20; ++k) (void)policy->state(0, {});  // long enough to be met inside
+      inside.fetch_sub(1);
+      policy->finish(end_of(0, 0.01), {});
+    }
+  };
+  {
+    const std::jthread first(race);
+    const std::jthread second(race);
+  }
+  EXPECT_EQ(passed.load(), 0);
 }
 
 TEST_P(PolicyContract, HasNoLimitWhereNoneIsSet) {

@@ -128,8 +128,8 @@ def routes_config(upstream_port, routes, extra=""):
     commands = sorted({command for targets in routes.values() for command in targets})
     lines = [
         "providers:",
-        f"  scripted: {{ base_url: 'http://127.0.0.1:{upstream_port}/v1', key: {CANARY}, connect_ms: 500, first_byte_ms: 400, idle_ms: 400, total_ms: 5000 }}",
-        f"  absent: {{ base_url: 'http://127.0.0.1:{free_port()}/v1', connect_ms: 300 }}",
+        f"  scripted: {{ base_url: 'http://127.0.0.1:{upstream_port}/v1', key: {CANARY}, timeouts: {{ connect_ms: 500, first_byte_ms: 400, idle_ms: 400, total_ms: 5000 }} }}",
+        f"  absent: {{ base_url: 'http://127.0.0.1:{free_port()}/v1', timeouts: {{ connect_ms: 300 }} }}",
         "models:",
     ]
     for command in commands:

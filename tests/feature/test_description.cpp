@@ -43,9 +43,9 @@ TEST(Description, TextAndRequestOfTheSameContentAreEqual) {
     request.tools.push_back({"get_weather", "Weather of a \"city\"\nby name", parameters});
     Description from_request;
     describe(request, from_request);
-    const std::string tools =
-        R"([{"type":"function","function":{"name":"get_weather","description":"Weather of a \"city\"\nby name","parameters":)" +
-        parameters + "}}]";
+    const std::string tools = R"([{"type":"function","function":{"name":"get_weather",)"
+                              R"("description":"Weather of a \"city\"\nby name","parameters":)" +
+                              parameters + "}}]";
     expect_equal(described(text, tools), from_request);
     const std::string bare =
         R"([{"name":"get_weather","description":"Weather of a \"city\"\nby name","parameters":)" + parameters + "}]";
@@ -133,8 +133,8 @@ TEST(Description, ScriptsAreTold) {
 }
 
 TEST(Description, ToolsThatShareWordsWithTheTextMatchIt) {
-  const char* tools =
-      R"([{"name":"add numbers","description":"adds numbers","parameters":{"properties":{"a":{"type":"array"},"b":{}}}}])";
+  const char* tools = R"([{"name":"add numbers","description":"adds numbers",)"
+                      R"("parameters":{"properties":{"a":{"type":"array"},"b":{}}}}])";
   const auto out = described("please add the numbers 3 and 4", tools);
   EXPECT_FLOAT_EQ(out.signal(Signal::kTools), std::log1p(1.0F));
   EXPECT_FLOAT_EQ(out.signal(Signal::kToolParameters), std::log1p(2.0F));

@@ -48,7 +48,11 @@ TEST(ConfigErrors, OfTheFileAsAWhole) {
   expect_all({
       {"", "c.yaml: the file is empty; expected at least `version: 1` and `routes:`"},
       {"# nothing\n", "c.yaml: the file is empty; expected at least `version: 1` and `routes:`"},
-      {"version: 1\n---\nversion: 1\n", "c.yaml: 2 documents ('---'); expected one"},
+      {"version: 1\n---\nversion: 1\n",
+       "c.yaml:2:1: not valid YAML: something follows the end of the document; expected one document"},
+      {",version: 1\n", "c.yaml:1:1: not valid YAML: something follows the end of the document; expected one document"},
+      {"version: 1\n}\n", "c.yaml:2:1: not valid YAML: illegal flow end"},
+      {"[1] 2\n", "c.yaml:1:5: not valid YAML: something follows the end of the document; expected one document"},
       {"- 1\n", "c.yaml:1:1: the file: expected a mapping of names to values, got a list"},
       {"just text\n", "c.yaml:1:1: the file: expected a mapping of names to values, got a single value"},
       {"version: [1\n", "c.yaml:2:1: not valid YAML: end of sequence flow not found"},

@@ -20,10 +20,12 @@ def folder_flags(root, commands):
             kept = []
             skip = False
             for word in words:
-                if skip or word in ("-c", entry["file"]) or word.startswith(("-MF", "-MT")):
+                if skip:
                     skip = False
                 elif word in ("-o", "-MF", "-MT", "-MQ"):
                     skip = True
+                elif word in ("-c", entry["file"]):
+                    continue
                 elif word not in ("-MD", "-MMD"):
                     kept.append(word)
             flags[path.split("/")[1]] = (kept, entry["directory"])

@@ -1,6 +1,7 @@
 /// What the tests of the tools share: requests of one user turn, a fixed clock, lines of a data file.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>

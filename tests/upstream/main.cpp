@@ -1,5 +1,6 @@
-// A scripted upstream: an OpenAI-compatible server without a model, whose behaviour the model's name commands. For fault
-// tests and as the zero-latency end of the overhead benchmark. Usage: scripted-upstream PORT (0: any free one, printed).
+// A scripted upstream: an OpenAI-compatible server without a model, whose behaviour the model's name commands. For
+// fault tests and as the zero-latency end of the overhead benchmark. Usage: scripted-upstream PORT (0: any free one,
+// printed).
 //
 //   ok            a short answer, buffered or in `chunks` pieces      ok-50         the same in 50 pieces
 //   status-503    that status with an OpenAI error body               empty         no content

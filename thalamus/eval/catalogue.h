@@ -10,10 +10,10 @@
 namespace thalamus::eval {
 
 struct CatalogueRow {
-  std::string level;    ///< route, feature, strategy, policy, tool, checker, family, format
+  std::string level;  ///< route, feature, strategy, policy, tool, checker, family, format
   std::string name;
   std::string help;
-  std::string source;   ///< arXiv id, RFC or empty
+  std::string source;           ///< arXiv id, RFC or empty
   double latency_class_us = 0;  ///< 0: not declared
   std::string needs;
   std::vector<base::OptionRow> options;

@@ -36,7 +36,8 @@ void write_estimate(base::JsonWriter& out, const core::Estimate& row) {
 
 }  // namespace
 
-std::string route_batch(const route::Snapshot& snapshot, const trace::OutcomeTable& requests, const core::Contract& contract) {
+std::string route_batch(const route::Snapshot& snapshot, const trace::OutcomeTable& requests,
+                        const core::Contract& contract) {
   const std::vector<core::Target> targets = snapshot.own_targets();
   const route::TargetMap map = snapshot.map_own();
   Work work;
@@ -75,8 +76,8 @@ Explanation explain_prompt(const route::Snapshot& snapshot, std::string_view pro
   const auto flips = route::flips(work.plan, work.estimates, contract, targets);
 
   Explanation out;
-  out.text = fmt::format("method {} on {} rows; {} input tokens\n\nsignals that are not zero:\n", snapshot.header().method,
-                         snapshot.header().training_rows, work.description.input_tokens);
+  out.text = fmt::format("method {} on {} rows; {} input tokens\n\nsignals that are not zero:\n",
+                         snapshot.header().method, snapshot.header().training_rows, work.description.input_tokens);
   base::JsonWriter json;
   json.begin_object().field("method", snapshot.header().method).key("signals").begin_object();
   for (std::size_t i = 0; i < feature::kSignalCount; ++i) {

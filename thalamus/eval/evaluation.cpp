@@ -18,8 +18,8 @@ namespace {
 constexpr std::string_view kSnapshotPrefix = "snapshot:";
 constexpr std::size_t kTimedRowsMax = 2'000;
 
-Result<std::shared_ptr<const route::Snapshot>> snapshot_of(const std::string& method, const trace::OutcomeTable& training,
-                                                           std::uint64_t seed) {
+Result<std::shared_ptr<const route::Snapshot>> snapshot_of(const std::string& method,
+                                                           const trace::OutcomeTable& training, std::uint64_t seed) {
   if (method.starts_with(kSnapshotPrefix)) return route::Snapshot::load_file(method.substr(kSnapshotPrefix.size()));
   learn::TrainOptions options;
   options.method = method;
@@ -162,7 +162,8 @@ void write_interval(base::JsonWriter& out, std::string_view name, const math::In
 Result<Evaluation> evaluate(const trace::OutcomeTable& training, const trace::OutcomeTable& test,
                             const EvaluationOptions& options) {
   if (training.models != test.models)
-    return fail(ErrorKind::kInvalidInput, "the training and the test table have different models; keep the same with --models");
+    return fail(ErrorKind::kInvalidInput,
+                "the training and the test table have different models; keep the same with --models");
   Evaluation out;
   out.n_train = training.rows.size();
   out.n_test = test.rows.size();
@@ -186,20 +187,23 @@ Result<Evaluation> evaluate(const trace::OutcomeTable& training, const trace::Ou
 }
 
 std::string to_text(const Evaluation& evaluation) {
-  std::string out = fmt::format("{}: {} training rows, {} test rows, {} models\n\n", evaluation.table, evaluation.n_train,
-                                evaluation.n_test, evaluation.models.size());
+  std::string out = fmt::format("{}: {} training rows, {} test rows, {} models\n\n", evaluation.table,
+                                evaluation.n_train, evaluation.n_test, evaluation.models.size());
   out += fmt::format("{:28} {:>8} {:>12} {:>9}\n", "baseline", "quality", "USD per 1k", "seconds");
   for (const auto& row : evaluation.baselines)
     out += fmt::format("{:28} {:8.4f} {:12.4f} {:9.3f}\n", row.name, row.quality, row.cost_usd_per_1k, row.seconds);
   out += fmt::format("\n{:16} {:>7} {:>17} {:>24} {:>24} {:>11} {:>8} {:>6} {:>6} {:>9} {:>9}\n", "method", "quality",
                      "95 % interval", "over task lookup", "over best single", "USD per 1k", "seconds", "brier", "ece",
                      "us p50", "us p99");
-  const auto interval = [](const math::Interval& i) { return fmt::format("{:+.4f} [{:+.3f},{:+.3f}]", i.mean, i.low, i.high); };
+  const auto interval = [](const math::Interval& i) {
+    return fmt::format("{:+.4f} [{:+.3f},{:+.3f}]", i.mean, i.low, i.high);
+  };
   for (const auto& row : evaluation.methods) {
-    out += fmt::format("{:16} {:7.4f} [{:.4f}, {:.4f}] {:>24} {:>24} {:11.4f} {:8.3f} {:6.3f} {:6.3f} {:9.1f} {:9.1f}\n",
-                       row.name, row.quality, row.quality_ci.low, row.quality_ci.high, interval(row.delta_task_lookup),
-                       interval(row.delta_best_single), row.cost_usd_per_1k, row.seconds, row.brier, row.ece,
-                       row.route_us_p50, row.route_us_p99);
+    out +=
+        fmt::format("{:16} {:7.4f} [{:.4f}, {:.4f}] {:>24} {:>24} {:11.4f} {:8.3f} {:6.3f} {:6.3f} {:9.1f} {:9.1f}\n",
+                    row.name, row.quality, row.quality_ci.low, row.quality_ci.high, interval(row.delta_task_lookup),
+                    interval(row.delta_best_single), row.cost_usd_per_1k, row.seconds, row.brier, row.ece,
+                    row.route_us_p50, row.route_us_p99);
     if (row.unrecorded > 0)
       out += fmt::format("{:16} {} decisions for a model without a recorded outcome score 0\n", "", row.unrecorded);
   }

@@ -1,5 +1,5 @@
-/// Methods x one test table -> metrics with intervals, beside the mandatory baselines (evaluation protocol of RouterBench,
-/// arXiv 2403.12031, and LLMRouterBench; paired bootstrap over prompts).
+/// Methods x one test table -> metrics with intervals, beside the mandatory baselines (evaluation protocol of
+/// RouterBench, arXiv 2403.12031, and LLMRouterBench; paired bootstrap over prompts).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 namespace thalamus::eval {
 
 struct EvaluationOptions {
-  std::vector<std::string> methods;    ///< names, "all", "auto", or "snapshot:FILE"
-  std::optional<core::Worth> worth;    ///< none: quality decides, cost breaks ties
+  std::vector<std::string> methods;  ///< names, "all", "auto", or "snapshot:FILE"
+  std::optional<core::Worth> worth;  ///< none: quality decides, cost breaks ties
   std::uint64_t seed = 1;
   std::size_t resamples = 10'000;
   std::function<void(std::string_view)> progress;
@@ -38,7 +38,7 @@ struct MethodScore {
   double ece = 0;
   double route_us_p50 = 0;
   double route_us_p99 = 0;
-  std::uint64_t unrecorded = 0;                  ///< decisions for a model without a recorded cell; they score 0
+  std::uint64_t unrecorded = 0;  ///< decisions for a model without a recorded cell; they score 0
 };
 
 struct BaselineScore {

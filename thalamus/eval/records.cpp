@@ -73,7 +73,8 @@ void write_outcome(base::JsonWriter& out, const core::Turn& turn) {
 
 std::string record_line(const core::Turn& turn) {
   const core::Outcome& outcome = turn.outcome;
-  const std::string result = outcome.answered_by ? std::string(target_name(turn, *outcome.answered_by)) : std::string("-");
+  const std::string result =
+      outcome.answered_by ? std::string(target_name(turn, *outcome.answered_by)) : std::string("-");
   return fmt::format("{}  {}  {:12} {:12} {:14} {:9.1f} ms  {:6} tokens  {:.6f} USD", iso_time(turn.arrived_unix_ns),
                      turn.decision_id, turn.route, result,
                      outcome.failure ? std::string(base::label(*outcome.failure)) : std::string(word(outcome.finish)),

@@ -35,6 +35,11 @@ struct HashOptions {
   }
 };
 
+/// The bucket of an n-gram, without a division: the upper half of the hash scaled to the number of buckets.
+std::size_t bucket_of(std::uint64_t hash, std::size_t buckets) noexcept {
+  return static_cast<std::size_t>(((hash >> 32) * buckets) >> 32);
+}
+
 /// Calls `visit(hash)` for each word 1-2-gram.
 template <class Visit>
 void for_words(const Description& description, Visit&& visit) {
@@ -99,12 +104,12 @@ class Hash final : public Feature {
 
  private:
   void add(std::uint64_t hash, std::span<float> half) const noexcept {
-    const float weight = static_cast<float>(weights_[hash % weights_.size()]) * kWeightStep;
+    const float weight = static_cast<float>(weights_[bucket_of(hash, weights_.size())]) * kWeightStep;
     if (weight == 0) return;
     std::uint64_t draw = hash ^ kProjectionSeed;
     for (std::size_t repeat = 0; repeat < repeats_; ++repeat) {
-      draw = base::mix64(draw);
-      // The upper half of the draw picks the dimension without a division, the lowest bit the sign.
+      // One draw serves two dimensions: each half of it picks one, the other half's lowest bit is the sign.
+      draw = repeat % 2 == 0 ? base::mix64(draw) : (draw << 32) | (draw >> 32);
       const auto dimension = static_cast<std::size_t>(((draw >> 32) * half.size()) >> 32);
       half[dimension] += (draw & 1U) != 0 ? weight : -weight;
     }
@@ -124,7 +129,7 @@ Result<std::unique_ptr<Feature>> fit_hash(const DescriptionSource& source, const
   for (std::size_t row = 0; row < source.rows; ++row) {
     source.read(row, description);
     const auto mark = [&](std::uint64_t hash) {
-      const std::size_t bucket = hash % buckets;
+      const std::size_t bucket = bucket_of(hash, buckets);
       const auto stamp = static_cast<std::uint32_t>(row + 1);
       if (seen_in[bucket] == stamp) return;
       seen_in[bucket] = stamp;
@@ -148,7 +153,7 @@ Result<std::unique_ptr<Feature>> load_hash(base::ByteReader& in) {
   TRY(const auto dims, in.get<std::uint32_t>());
   TRY(const auto repeats, in.get<std::uint32_t>());
   TRY(auto weights, in.get_array<std::uint8_t>());
-  if (dims < 16 || dims > 4096 || repeats < 1 || repeats > 8 || weights.empty())
+  if (dims < 16 || dims > 4096 || repeats < 1 || repeats > 8 || weights.empty() || weights.size() > (1U << 22))
     return fail(ErrorKind::kCorrupt, "feature hash: {} dimensions, {} repeats, {} buckets are out of bounds", dims,
                 repeats, weights.size());
   return std::make_unique<Hash>(dims, repeats, std::move(weights));
@@ -161,7 +166,7 @@ FeatureRecord hash_record() {
           .help = "word 1-2-grams and character 2-5-grams, TF-IDF weights, signed sparse projection",
           .source = "arXiv:0902.2206",
           .latency_class_us = 100,
-          .schema_hash = base::mix64(kProjectionSeed + 1),
+          .schema_hash = base::mix64(kProjectionSeed + 2),
           .sparse = false,
           .options = &base::list_options<HashOptions>,
           .fit = &fit_hash,

@@ -21,24 +21,24 @@ struct UpstreamTarget;
 /// What a call borrows from its turn; outlived by the turn.
 struct CallContext {
   const core::Request& request;
-  std::string_view body;          ///< the client's bytes
-  const wire::Format& format;     ///< the client's protocol
+  std::string_view body;       ///< the client's bytes
+  const wire::Format& format;  ///< the client's protocol
   std::string_view decision_id;
   const base::Clock& clock;
   Nanoseconds arrived{};
   net::Cancellation* client_gone = nullptr;
-  bool keep_answer = false;       ///< the operator opted in to recording content
+  bool keep_answer = false;  ///< the operator opted in to recording content
 };
 
 /// What a call learned; valid after begin, complete after deliver.
 struct CallFacts {
-  int status = 0;                ///< of the upstream; 0 where there was none
+  int status = 0;  ///< of the upstream; 0 where there was none
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
-  Nanoseconds first_content{};   ///< instant; zero where none came
-  bool retryable = true;         ///< of a failure: another target may do better
-  bool client_fault = false;     ///< of a failure: the upstream says the request itself is wrong
-  std::string answer;            ///< kept only if the operator opted in
+  Nanoseconds first_content{};  ///< instant; zero where none came
+  bool retryable = true;        ///< of a failure: another target may do better
+  bool client_fault = false;    ///< of a failure: the upstream says the request itself is wrong
+  std::string answer;           ///< kept only if the operator opted in
 };
 
 class Call {

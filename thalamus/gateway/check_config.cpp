@@ -84,8 +84,8 @@ Result<ConfigReport> check_config(Config config) {
 }
 
 std::string to_text(const ConfigReport& report) {
-  std::string out = fmt::format("{}: {} providers, {} models, {} routes\n", report.path, report.providers, report.models,
-                                report.routes);
+  std::string out = fmt::format("{}: {} providers, {} models, {} routes\n", report.path, report.providers,
+                                report.models, report.routes);
   for (const auto& warning : report.warnings) out += fmt::format("warning: {}\n", warning);
   for (const auto& test : report.tests) {
     out += fmt::format("{}  {}  \"{}\" -> {}{}{}\n", test.passed ? "pass" : "FAIL", test.where, test.ask,
@@ -93,7 +93,8 @@ std::string to_text(const ConfigReport& report) {
                        test.passed || test.expected.empty() ? "" : " (expected " + test.expected + ")",
                        test.note.empty() ? "" : "  [" + test.note + "]");
   }
-  const auto failed = std::count_if(report.tests.begin(), report.tests.end(), [](const auto& test) { return !test.passed; });
+  const auto failed =
+      std::count_if(report.tests.begin(), report.tests.end(), [](const auto& test) { return !test.passed; });
   out += fmt::format("{} tests, {} failed\n", report.tests.size(), failed);
   return out;
 }
@@ -106,7 +107,10 @@ std::string to_json(const ConfigReport& report) {
   out.end_array().key("tests").begin_array();
   for (const auto& test : report.tests) {
     out.begin_object().field("where", test.where).field("ask", test.ask).field("route", test.route);
-    out.field("chosen", test.chosen).field("expected", test.expected).field("passed", test.passed).field("note", test.note);
+    out.field("chosen", test.chosen)
+        .field("expected", test.expected)
+        .field("passed", test.passed)
+        .field("note", test.note);
     out.end_object();
   }
   out.end_array().end_object();

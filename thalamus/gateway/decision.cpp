@@ -26,8 +26,7 @@ std::string_view bearer(const net::Headers& headers) {
 Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
   if (config.keys.empty()) return nullptr;
   const std::string_view secret = bearer(headers);
-  if (secret.empty())
-    return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
+  if (secret.empty()) return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
   const VirtualKey* key = config.find_key(secret);
   if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
   return key;
@@ -93,7 +92,8 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
   core.estimates.reset(route.targets.size());
   if (route.snapshot && needs.claimed_by < 0) {
     route.snapshot->estimate(core.description, route.target_map, route.targets, core.scratch, core.estimates);
-    route::decide(core.estimates, decision.contract, route.targets, known, needs, core.rng, decision.plan, route.decide);
+    route::decide(core.estimates, decision.contract, route.targets, known, needs, core.rng, decision.plan,
+                  route.decide);
     const auto features = route.snapshot->features(core.scratch);
     decision.features.assign(features.begin(), features.end());
   } else {
@@ -168,7 +168,8 @@ core::Turn Decision::to_turn(std::uint64_t generation) const {
   turn.features = features;
   turn.estimates = estimates;
   turn.plan.assign(plan.targets().begin(), plan.targets().end());
-  turn.propensity.assign(plan.propensity.begin(), plan.propensity.begin() + static_cast<std::ptrdiff_t>(route->targets.size()));
+  turn.propensity.assign(plan.propensity.begin(),
+                         plan.propensity.begin() + static_cast<std::ptrdiff_t>(route->targets.size()));
   turn.binding = plan.binding;
   turn.reason = plan.reason;
   return turn;
@@ -177,12 +178,14 @@ core::Turn Decision::to_turn(std::uint64_t generation) const {
 Error Decision::infeasible_error() const {
   if (route->model_count == 0)
     return {ErrorKind::kInfeasible,
-            fmt::format("'{}' is an exact tool and is not certain of this request; ask a route that has a model", route->name),
+            fmt::format("'{}' is an exact tool and is not certain of this request; ask a route that has a model",
+                        route->name),
             "body.model"};
   return {ErrorKind::kInfeasible,
-          fmt::format("no target of route '{}' satisfies the contract; limits that excluded targets: {}. Loosen them or set "
-                      "on_infeasible to nearest",
-                      route->name, route::words(plan.binding)),
+          fmt::format(
+              "no target of route '{}' satisfies the contract; limits that excluded targets: {}. Loosen them or set "
+              "on_infeasible to nearest",
+              route->name, route::words(plan.binding)),
           {}};
 }
 

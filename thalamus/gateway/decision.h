@@ -19,7 +19,7 @@ struct Decision {
   std::optional<tool::Solution> solution;  ///< of the tool that claimed
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
-  std::vector<core::Estimate> estimates;   ///< of the route's targets; tools' rows are zero
+  std::vector<core::Estimate> estimates;  ///< of the route's targets; tools' rows are zero
   std::vector<float> features;
 
   /// Why, in one or two sentences.

@@ -55,7 +55,8 @@ net::Awaitable<void> get_models(const Runtime& runtime, const net::HttpRequest& 
   const std::string name = request.path.substr(kOne.size());
   const RouteRuntime* route = runtime.find_route(name);
   if (route == nullptr) {
-    Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)), "body.model"};
+    Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)),
+                "body.model"};
     co_await send_failure(responder, std::move(error));
     co_return;
   }
@@ -122,7 +123,8 @@ net::Awaitable<void> not_found(net::Responder& responder, std::string method, st
   co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
 }
 
-net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRequest& request,
+                                net::Responder& responder) {
   const std::string& path = request.path;
   const bool get = request.method == "GET" || request.method == "HEAD";
   const bool post = request.method == "POST";
@@ -150,7 +152,8 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
   }
 }
 
-net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRequest& request,
+                                 net::Responder& responder) {
   if (request.method != "GET" && request.method != "HEAD") {
     co_await wrong_method(responder, request.path, "GET");
   } else if (request.path == "/metrics") {
@@ -164,7 +167,8 @@ net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRe
     std::string body = readiness(facts, status);
     co_await send_text(responder, 200, json_headers(), std::move(body));
   } else {
-    const std::string message = fmt::format("no such path: {}; this listener has /metrics, /healthz, /admin/status", request.path);
+    const std::string message =
+        fmt::format("no such path: {}; this listener has /metrics, /healthz, /admin/status", request.path);
     co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
   }
 }

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <random>
 #include <thread>
@@ -24,6 +26,7 @@ namespace asio = boost::asio;
 
 constexpr Nanoseconds kAbortPatience = Nanoseconds::from_ms(2'000);
 constexpr std::chrono::milliseconds kStopPoll{2};
+constexpr std::chrono::milliseconds kRecordsPoll{200};
 
 net::ServerLimits server_limits(const GatewayLimits& limits) {
   net::ServerLimits out;
@@ -158,12 +161,30 @@ class Gateway::Impl final : public Facts {
       }
       cores_.push_back(std::move(core));
     }
+    if (records_) asio::co_spawn(cores_[0]->context, watch_records(*cores_[0]), asio::detached);
     for (auto& core : cores_) {
       open_port(*core, core->main);
       open_port(*core, core->admin);
       core->thread = std::thread([raw = core.get()] { raw->context.run(); });
     }
     return {};
+  }
+
+  // A disk that refuses records is said once for each reason; requests go on.
+  asio::awaitable<void> watch_records(Core& core) {
+    asio::steady_timer timer(core.context);
+    const net::Gate::Pass inside(core.admin.gate);
+    std::string said;
+    while (!core.admin.gate.closed()) {
+      const trace::RecordLogCounts counts = records_->counts();
+      if (!counts.last_error.empty() && counts.last_error != said)
+        base::log_error("decision records are being lost: {} ({} dropped); requests go on", counts.last_error,
+                        counts.dropped);
+      said = counts.last_error;
+      timer.expires_after(kRecordsPoll);
+      auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+      static_cast<void>(error);
+    }
   }
 
   void open_port(Core& core, Port& port) {

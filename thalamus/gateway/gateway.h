@@ -38,7 +38,8 @@ class Gateway {
   /// Waits until every managed child is healthy or has failed once; true if all are healthy.
   [[nodiscard]] bool wait_ready(Nanoseconds timeout) const;
   [[nodiscard]] std::vector<ChildStatus> children() const;
-  /// No new work; turns in flight finish within the configuration's shutdown timeout; children end; records are flushed.
+  /// No new work; turns in flight finish within the configuration's shutdown timeout; children end; records are
+  /// flushed.
   void stop();
 
  private:

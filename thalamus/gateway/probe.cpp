@@ -61,7 +61,8 @@ core::Request make_request(const check::Task& task) {
 
 class Prober {
  public:
-  Prober(const std::vector<check::Task>& tasks, const ProbeOptions& options, ProbeJournal& journal, net::Endpoint endpoint)
+  Prober(const std::vector<check::Task>& tasks, const ProbeOptions& options, ProbeJournal& journal,
+         net::Endpoint endpoint)
       : tasks_(tasks),
         options_(options),
         journal_(journal),
@@ -81,7 +82,8 @@ class Prober {
     if (options_.progress) print_progress(true);
     if (failure_) return std::unexpected(*failure_);
     report_.complete = done_ == total();
-    if (!report_.complete && report_.stopped_because.empty()) report_.stopped_because = "some answers failed; run again to ask them again";
+    if (!report_.complete && report_.stopped_because.empty())
+      report_.stopped_because = "some answers failed; run again to ask them again";
     return report_;
   }
 
@@ -257,8 +259,10 @@ class Prober {
   }
 
   static std::string judge_prompt(const check::Task& task, const std::string& answer) {
-    std::string text = "Mark an answer to a task from 0 (useless or wrong) to 10 (fully right). Reply with the number only.\n\nTask:\n" +
-                       task.prompt;
+    std::string text =
+        "Mark an answer to a task from 0 (useless or wrong) to 10 (fully right). Reply with the number "
+        "only.\n\nTask:\n" +
+        task.prompt;
     if (!task.expected.value.empty()) text += "\n\nA right answer:\n" + task.expected.value;
     return text + "\n\nAnswer to mark:\n" + answer + "\n\nMark (0-10):";
   }

@@ -16,29 +16,29 @@
 namespace thalamus::gateway {
 
 struct ProbeTarget {
-  std::string name;          ///< the table's column and the `model` that is asked for
-  core::Prices prices;       ///< for the cost of recorded tokens
+  std::string name;     ///< the table's column and the `model` that is asked for
+  core::Prices prices;  ///< for the cost of recorded tokens
   bool priced = false;
 };
 
 struct ProbeOptions {
-  std::string base_url;                ///< "http://127.0.0.1:8080/v1"
-  std::string key;                     ///< bearer, if any
+  std::string base_url;  ///< "http://127.0.0.1:8080/v1"
+  std::string key;       ///< bearer, if any
   std::vector<ProbeTarget> targets;
-  std::filesystem::path out;           ///< outcome table; `out` + ".journal" keeps what is done for a resumed run
+  std::filesystem::path out;  ///< outcome table; `out` + ".journal" keeps what is done for a resumed run
   std::uint32_t concurrency = 1;
-  double cost_max_usd = 0;             ///< stop before more than this is spent; 0: no cap
-  double rate_max_per_second = 0;      ///< requests a second; 0: no limit
-  double timeout_seconds = 300;        ///< of one answer
-  bool progress = true;                ///< to standard error
+  double cost_max_usd = 0;         ///< stop before more than this is spent; 0: no cap
+  double rate_max_per_second = 0;  ///< requests a second; 0: no limit
+  double timeout_seconds = 300;    ///< of one answer
+  bool progress = true;            ///< to standard error
   const std::atomic<bool>* interrupted = nullptr;
 };
 
 struct ProbeTargetResult {
   std::string name;
   std::uint64_t answered = 0;
-  std::uint64_t failed = 0;            ///< no answer: error or time-out
-  std::uint64_t declined = 0;          ///< an exact tool that does not claim the task
+  std::uint64_t failed = 0;    ///< no answer: error or time-out
+  std::uint64_t declined = 0;  ///< an exact tool that does not claim the task
   double quality_sum = 0;
   double seconds_sum = 0;
   double cost_usd = 0;
@@ -48,7 +48,7 @@ struct ProbeTargetResult {
 struct ProbeReport {
   std::vector<ProbeTargetResult> targets;
   std::uint64_t resumed_cells = 0;
-  bool complete = false;               ///< false where interrupted or capped; run again to go on
+  bool complete = false;  ///< false where interrupted or capped; run again to go on
   std::string stopped_because;
 };
 

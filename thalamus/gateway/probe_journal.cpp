@@ -59,8 +59,7 @@ Result<ProbeJournal> ProbeJournal::open(const std::filesystem::path& path, const
     return std::unexpected(bytes.error());
   }
   std::FILE* file = std::fopen(path.c_str(), "ae");
-  if (file == nullptr)
-    return fail_at(path.string(), ErrorKind::kEnvironment, "cannot open: {}", std::strerror(errno));
+  if (file == nullptr) return fail_at(path.string(), ErrorKind::kEnvironment, "cannot open: {}", std::strerror(errno));
   ProbeJournal journal(path, file);
   journal.cells_ = std::move(cells);
   base::JsonWriter head;

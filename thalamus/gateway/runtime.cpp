@@ -26,8 +26,8 @@ std::string missing_processor_flags() {
 std::string why_unavailable(const ManagedModel& model, const std::filesystem::path& host) {
   const std::string flags = missing_processor_flags();
   if (!flags.empty())
-    return fmt::format("this processor lacks what thalamus-host was built for ({}); use `base_url` with a server built for it",
-                       flags);
+    return fmt::format(
+        "this processor lacks what thalamus-host was built for ({}); use `base_url` with a server built for it", flags);
   std::error_code error;
   if (!std::filesystem::exists(host, error))
     return fmt::format("thalamus-host is not beside this program ({}); build it with `make release`", host.string());
@@ -85,8 +85,15 @@ Result<std::string> Runtime::child_for(const Provider& provider, const std::file
   TRY(spec.endpoint, net::parse_base_url(url));
   spec.endpoint.base_path.clear();
   const std::filesystem::path host = host_executable();
-  spec.command = {host.string(), "--model", model.file.string(), "--unix", socket.string(), "--context",
-                  fmt::format("{}", model.context_tokens), "--slots", fmt::format("{}", model.slots)};
+  spec.command = {host.string(),
+                  "--model",
+                  model.file.string(),
+                  "--unix",
+                  socket.string(),
+                  "--context",
+                  fmt::format("{}", model.context_tokens),
+                  "--slots",
+                  fmt::format("{}", model.slots)};
   if (model.threads > 0) {
     spec.command.emplace_back("--threads");
     spec.command.push_back(fmt::format("{}", model.threads));
@@ -174,16 +181,18 @@ Status Runtime::add_route(const Route& route) {
     auto snapshot = route::Snapshot::load_file(route.snapshot);
     if (!snapshot) {
       Error error = std::move(snapshot).error();
-      error.message = fmt::format("route '{}': {} (learn one with `thalamus train`, or remove `router:` to try the "
-                                  "targets in their order)",
-                                  route.name, error.message);
+      error.message = fmt::format(
+          "route '{}': {} (learn one with `thalamus train`, or remove `router:` to try the "
+          "targets in their order)",
+          route.name, error.message);
       return std::unexpected(std::move(error));
     }
     ready->snapshot = std::move(*snapshot);
     ready->target_map = ready->snapshot->map_targets(ready->targets);
     for (const auto& name : ready->target_map.unseen)
-      warnings_.push_back(fmt::format("route '{}': the snapshot has not seen target '{}'; it gets the prior with a wide deviation",
-                                      route.name, name));
+      warnings_.push_back(
+          fmt::format("route '{}': the snapshot has not seen target '{}'; it gets the prior with a wide deviation",
+                      route.name, name));
   }
   routes_.push_back(std::move(ready));
   return {};
@@ -205,7 +214,8 @@ void Runtime::add_single_targets() {
 }
 
 const RouteRuntime* Runtime::find_route(std::string_view name) const noexcept {
-  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) { return route->name == name; });
+  const auto found =
+      std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) { return route->name == name; });
   return found == routes_.end() ? nullptr : found->get();
 }
 

@@ -36,11 +36,11 @@ struct UpstreamTarget {
 struct RouteRuntime {
   std::string name;
   std::vector<core::Target> targets;
-  std::size_t model_count = 0;                 ///< targets[0, model_count) are models
-  std::vector<std::uint16_t> policy_index;     ///< of each target: its index in Config::models
-  std::vector<const UpstreamTarget*> upstream; ///< of each model
+  std::size_t model_count = 0;                  ///< targets[0, model_count) are models
+  std::vector<std::uint16_t> policy_index;      ///< of each target: its index in Config::models
+  std::vector<const UpstreamTarget*> upstream;  ///< of each model
   std::vector<const dispatch::TargetLimits*> limits;
-  std::vector<const tool::Tool*> tools;        ///< of targets[model_count + k]
+  std::vector<const tool::Tool*> tools;             ///< of targets[model_count + k]
   std::shared_ptr<const route::Snapshot> snapshot;  ///< null: the targets in their order
   route::TargetMap target_map;
   route::DecideOptions decide;
@@ -48,7 +48,7 @@ struct RouteRuntime {
   const compose::StrategyRecord* strategy = nullptr;
   base::OptionMap strategy_options;
   dispatch::Policy* policy = nullptr;
-  bool listed = true;                          ///< shown by GET /v1/models as a route of the operator's
+  bool listed = true;  ///< shown by GET /v1/models as a route of the operator's
 };
 
 class Runtime {
@@ -85,7 +85,7 @@ class Runtime {
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<UpstreamTarget>> upstreams_;  ///< by model; null for tools
   std::vector<std::unique_ptr<dispatch::Policy>> policies_;
-  std::vector<std::string> policy_keys_;                    ///< name and options of each policy
+  std::vector<std::string> policy_keys_;  ///< name and options of each policy
   std::vector<std::unique_ptr<RouteRuntime>> routes_;
   std::vector<ChildSpec> children_;
   std::vector<std::string> warnings_;

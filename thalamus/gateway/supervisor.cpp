@@ -105,7 +105,11 @@ struct Child {
 class Supervisor::Loop {
  public:
   Loop(std::vector<ChildSpec> specs, const base::Clock& clock, std::function<void(const std::string&, bool)> on_change)
-      : clock_(clock), on_change_(std::move(on_change)), connector_(context_), client_(connector_, clock), timer_(context_) {
+      : clock_(clock),
+        on_change_(std::move(on_change)),
+        connector_(context_),
+        client_(connector_, clock),
+        timer_(context_) {
     for (auto& spec : specs) {
       auto child = std::make_unique<Child>();
       child->status.name = spec.name;
@@ -164,8 +168,8 @@ class Supervisor::Loop {
       return;
     }
     if (child.status.state == ChildState::kStarting && now - child.started > child.spec.start_timeout) {
-      end_process(child, fmt::format("not healthy within {:.0f} s of its start; see {}", child.spec.start_timeout.seconds(),
-                                     child.spec.log_file.string()));
+      end_process(child, fmt::format("not healthy within {:.0f} s of its start; see {}",
+                                     child.spec.start_timeout.seconds(), child.spec.log_file.string()));
       return;
     }
     if (!child.asking && now >= child.next_health) {

@@ -17,14 +17,14 @@ namespace thalamus::gateway {
 
 /// One process to keep alive.
 struct ChildSpec {
-  std::string name;                    ///< the provider's
+  std::string name;  ///< the provider's
   std::vector<std::string> command;
-  net::Endpoint endpoint;              ///< where its health is asked
+  net::Endpoint endpoint;  ///< where its health is asked
   std::string health_path = "/health";
-  std::filesystem::path log_file;      ///< its standard output and error
+  std::filesystem::path log_file;  ///< its standard output and error
   int nice = 0;
   Nanoseconds start_timeout = Nanoseconds::from_ms(120'000);
-  std::string unavailable;             ///< why it cannot be started at all (a missing file, the processor); else empty
+  std::string unavailable;  ///< why it cannot be started at all (a missing file, the processor); else empty
 };
 
 enum class ChildState : std::uint8_t { kStarting, kHealthy, kFailed, kStopped };

@@ -25,7 +25,8 @@ Telemetry::Telemetry(base::Metrics& metrics)
     : metrics_(metrics),
       decision_(metrics.histogram("thalamus_decision_seconds", "Time from the complete request to the plan.",
                                   kDecisionBounds)),
-      turn_(metrics.histogram("thalamus_turn_seconds", "Time from arrival to the last byte of the answer.", kTurnBounds)),
+      turn_(
+          metrics.histogram("thalamus_turn_seconds", "Time from arrival to the last byte of the answer.", kTurnBounds)),
       records_dropped_(metrics.counter("thalamus_records_dropped_total", "Decision records that could not be kept.")),
       in_flight_(metrics.gauge("thalamus_requests_in_flight", "Requests being answered now.")) {
   metrics.counter("thalamus_requests_total", "Finished chat requests.", labels("route", "", "status", "200"));
@@ -40,14 +41,16 @@ void Telemetry::request(std::size_t core, std::string_view route, int status) {
 
 void Telemetry::call(std::size_t core, std::string_view target, const core::Attempt& attempt) {
   const std::string_view result = attempt.failure ? base::label(*attempt.failure) : "ok";
-  metrics_.counter("thalamus_target_calls_total", "Calls of targets by result.", labels("target", target, "result", result))
+  metrics_
+      .counter("thalamus_target_calls_total", "Calls of targets by result.", labels("target", target, "result", result))
       .add(core);
 }
 
 void Telemetry::usage(std::size_t core, std::string_view target, const core::Usage& usage, NanoDollars cost) {
   const auto tokens = [&](std::string_view kind, std::uint64_t count) {
     if (count == 0) return;
-    metrics_.counter("thalamus_tokens_total", "Tokens by kind.", labels("target", target, "kind", kind)).add(core, count);
+    metrics_.counter("thalamus_tokens_total", "Tokens by kind.", labels("target", target, "kind", kind))
+        .add(core, count);
   };
   tokens("input", usage.input);
   tokens("cached_input", usage.cached_input);
@@ -59,7 +62,8 @@ void Telemetry::usage(std::size_t core, std::string_view target, const core::Usa
 }
 
 void Telemetry::target_up(std::string_view target, bool up) {
-  metrics_.gauge("thalamus_target_up", "1 where the target's server is known to be up.", base::label_text("target", target))
+  metrics_
+      .gauge("thalamus_target_up", "1 where the target's server is known to be up.", base::label_text("target", target))
       .set(up ? 1 : 0);
 }
 

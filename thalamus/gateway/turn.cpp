@@ -92,8 +92,8 @@ class QueuePlace {
   bool taken_ = false;
 };
 
-/// Waits for a slot of the target; kUnavailable where it is down, kLimitExceeded where its queue is full, kTimeout where
-/// the wait takes too long.
+/// Waits for a slot of the target; kUnavailable where it is down, kLimitExceeded where its queue is full, kTimeout
+/// where the wait takes too long.
 net::Awaitable<Status> wait_for_slot(TurnState& turn, std::uint16_t target) {
   const RouteRuntime& route = *turn.decision.route;
   const std::string& name = route.targets[target].name;
@@ -151,7 +151,8 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
   const RouteRuntime& route = *turn.decision.route;
   const Nanoseconds now = turn.core.shared.clock.now();
   const CallFacts& facts = running.call->facts();
-  core::Attempt attempt{.target = running.target, .status = facts.status, .failure = {}, .duration = now - running.started};
+  core::Attempt attempt{
+      .target = running.target, .status = facts.status, .failure = {}, .duration = now - running.started};
   if (!status) attempt.failure = status.error().kind;
   turn.outcome.attempts.push_back(attempt);
   turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, attempt);
@@ -204,15 +205,16 @@ net::Awaitable<Status> deliver_call(TurnState& turn, RunningCall& running) {
   co_return delivered;
 }
 
-compose::Event failed_event(const TurnState& turn, const RunningCall& running, compose::CallId id, const Status& status) {
+compose::Event failed_event(const TurnState& turn, const RunningCall& running, compose::CallId id,
+                            const Status& status) {
   if (status.error().kind == ErrorKind::kCancelled && turn.responder.client_gone().cancelled())
     return {.kind = compose::EventKind::kClientGone, .call = id, .failure = ErrorKind::kCancelled, .retryable = false};
   const bool retryable = running.call == nullptr || running.call->facts().retryable;
   return {.kind = compose::EventKind::kFailed, .call = id, .failure = status.error().kind, .retryable = retryable};
 }
 
-/// Carries out the strategy's steps until it is done. The steps of today's strategies keep one call in flight, so a call
-/// is awaited in place.
+/// Carries out the strategy's steps until it is done. The steps of today's strategies keep one call in flight, so a
+/// call is awaited in place.
 net::Awaitable<void> drive(TurnState& turn, compose::Strategy& strategy) {
   RunningCall running;
   compose::Event event{};
@@ -246,8 +248,9 @@ net::Awaitable<void> drive(TurnState& turn, compose::Strategy& strategy) {
 Error final_error(const TurnState& turn) {
   const Error& last = *turn.last_failure;
   if (turn.last_was_client_fault || turn.outcome.attempts.size() <= 1) return last;
-  return {last.kind, fmt::format("none of the {} targets tried of '{}' answered; the last said: {}",
-                                 turn.outcome.attempts.size(), turn.decision.route->name, last.message),
+  return {last.kind,
+          fmt::format("none of the {} targets tried of '{}' answered; the last said: {}", turn.outcome.attempts.size(),
+                      turn.decision.route->name, last.message),
           last.where};
 }
 

@@ -178,7 +178,7 @@ class UpstreamCall final : public Call {
     if (context_.keep_answer) facts_.answer += frame.text;
     const bool asked = context_.request.include_usage;
     if (frame.usage_only && !asked) return {};
-    if (!asked && event_.data.find("\"usage\"") != std::string::npos) {
+    if (!asked && frame.names_usage) {
       wire::append_sse_event(outgoing_, event_.event, wire::strip_usage(event_.data));
     } else {
       outgoing_ += event_.raw;
@@ -199,9 +199,9 @@ class UpstreamCall final : public Call {
       if (!written) co_return std::unexpected(gone(written.error()));
       outgoing_.clear();
     }
-    co_await drain();
     Status finished = co_await responder.finish();
     if (!finished) co_return std::unexpected(gone(finished.error()));
+    co_await drain();
     co_return Status{};
   }
 
@@ -231,8 +231,8 @@ class UpstreamCall final : public Call {
   net::HttpClient& client_;
   std::string forwarded_;
   std::unique_ptr<net::Exchange> exchange_;
-  std::string body_;       // of a buffered answer
-  std::string outgoing_;   // whole frames that wait for the client
+  std::string body_;      // of a buffered answer
+  std::string outgoing_;  // whole frames that wait for the client
   wire::SseReader reader_;
   wire::SseEvent event_;
   bool finished_ = false;  // a finish reason or the end mark came

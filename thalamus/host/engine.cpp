@@ -20,10 +20,10 @@
 namespace thalamus::host {
 namespace {
 
-constexpr std::size_t kLogBytesMax = 400;
 constexpr std::size_t kReasonBytesMax = 300;
 
-/// Where the engine's own messages go: errors into the log, the first of a load also into its error.
+/// The engine's own messages: reasons for the errors made here. They are no log lines of ours, since an interrupted
+/// computation is an error to the engine too.
 class EngineLog {
  public:
   EngineLog() { llama_log_set(&EngineLog::take, this); }
@@ -33,22 +33,23 @@ class EngineLog {
   EngineLog(const EngineLog&) = delete;
   EngineLog& operator=(const EngineLog&) = delete;
 
-  [[nodiscard]] std::string first_error() const {
+  /// The first error since the last call: the later ones only say that something failed.
+  [[nodiscard]] std::string take_reason() {
     const std::lock_guard lock(mutex_);
-    return first_.empty() ? "the engine gives no reason" : first_;
+    std::string reason = std::move(first_);
+    first_.clear();
+    return reason.empty() ? "the engine gives no reason" : reason;
   }
 
  private:
   static void take(ggml_log_level level, const char* text, void* self) {
     if (level != GGML_LOG_LEVEL_ERROR) return;
-    const std::string_view line = base::trim(std::string_view(text).substr(0, kLogBytesMax));
-    base::log_error("engine: {}", line);
     auto& log = *static_cast<EngineLog*>(self);
     const std::lock_guard lock(log.mutex_);
-    if (log.first_.empty()) log.first_ = line.substr(0, kReasonBytesMax);
+    if (log.first_.empty()) log.first_ = base::trim(std::string_view(text).substr(0, kReasonBytesMax));
   }
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::string first_;
 };
 
@@ -84,8 +85,10 @@ class LocalEngine final : public Engine {
     slot_options.threads = options_.threads > 0 ? options_.threads : std::max(1U, cores / slots);
     for (std::uint32_t i = 0; i < slots; ++i) {
       if (give_up) return fail(ErrorKind::kCancelled, "the server is stopping");
-      TRY(auto slot, Slot::make(model_.get(), *prompts_, stopping_, slot_options));
-      slots_.push_back(std::move(slot));
+      auto slot = Slot::make(model_.get(), *prompts_, stopping_, slot_options);
+      if (!slot)
+        return fail_at(options_.model.string(), slot.error().kind, "{} ({})", slot.error().message, log_.take_reason());
+      slots_.push_back(std::move(*slot));
     }
     for (auto& slot : slots_) workers_.emplace_back([this, raw = slot.get()] { work(*raw); });
     return {};
@@ -128,7 +131,7 @@ class LocalEngine final : public Engine {
     const std::string path = options_.model.string();
     if (!model_)
       return fail_at(path, ErrorKind::kCorrupt,
-                     "cannot be loaded as a model: {}; fetch the file again, or name another", log_.first_error());
+                     "cannot be loaded as a model: {}; fetch the file again, or name another", log_.take_reason());
     if (llama_vocab_type(llama_model_get_vocab(model_.get())) == LLAMA_VOCAB_TYPE_NONE)
       return fail_at(path, ErrorKind::kUnsupported, "has no vocabulary, so it cannot read text; name another file");
     if (llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()))
@@ -146,11 +149,12 @@ class LocalEngine final : public Engine {
         job = std::move(queue_.front());
         queue_.pop_front();
       }
-      if (*job.cancelled) {
-        job.on_end(fail(ErrorKind::kCancelled, "the client went away"));
-      } else {
-        job.on_end(slot.generate(job));
-      }
+      auto answer = *job.cancelled ? Result<core::Answer>(fail(ErrorKind::kCancelled, "the client went away"))
+                                   : slot.generate(job);
+      const std::string reason = log_.take_reason();
+      if (!answer && answer.error().kind == ErrorKind::kInternal)
+        base::log_error("{}: {}", answer.error().message, reason);
+      job.on_end(std::move(answer));
     }
   }
 

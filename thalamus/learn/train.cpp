@@ -252,17 +252,21 @@ void add_warnings(Training& t, const route::SnapshotHeader& header) {
     warnings.push_back(fmt::format("{} rows without any recorded quality were left out", t.data.dropped()));
   if (t.data.rows() < kFewRows)
     warnings.push_back(fmt::format("{} rows are few; estimates lean on the means", t.data.rows()));
-  std::string no_seconds;
-  std::string no_tokens;
+  std::vector<std::string> no_seconds;
+  std::vector<std::string> no_cost;
   for (const auto& model : header.models) {
     if (model.cells == 0) warnings.push_back(fmt::format("model '{}' has no recorded quality", model.name));
-    if (!model.has_seconds) no_seconds += (no_seconds.empty() ? "" : ", ") + model.name;
-    if (!model.has_tokens && !model.has_cost) no_tokens += (no_tokens.empty() ? "" : ", ") + model.name;
+    if (!model.has_seconds) no_seconds.push_back(model.name);
+    if (!model.has_tokens && !model.has_cost) no_cost.push_back(model.name);
   }
-  if (!no_seconds.empty())
-    warnings.push_back(fmt::format("no seconds recorded for {}; limits on latency see a guess there", no_seconds));
-  if (!no_tokens.empty())
-    warnings.push_back(fmt::format("neither output tokens nor cost recorded for {}; cost is a guess there", no_tokens));
+  const auto say = [&](std::string_view what, const std::vector<std::string>& names, std::string_view effect) {
+    if (names.empty()) return;
+    const bool all = names.size() == header.models.size();
+    warnings.push_back(fmt::format("{} recorded for {}; {}", what,
+                                   all ? "any model" : fmt::format("{}", fmt::join(names, ", ")), effect));
+  };
+  say("no seconds", no_seconds, "limits on latency and the worth of a second see a guess there");
+  say("neither output tokens nor cost", no_cost, "cost is a guess there");
 }
 
 Result<TrainResult> train_on(const trace::OutcomeTable& table, const TrainOptions& options) {
