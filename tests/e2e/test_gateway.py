@@ -327,7 +327,7 @@ class Records(unittest.TestCase):
         self.assertEqual(record["decision_id"], headers["x-thalamus-decision"])
         self.assertEqual([a["target"] for a in record["outcome"]["attempts"]], ["t-status-503", "t-ok"])
         self.assertEqual(record["outcome"]["answered_by"], "t-ok")
-        self.assertEqual(record["outcome"]["cost_nanodollars"], 8 * 1000 + 5 * 2000)
+        self.assertEqual(record["outcome"]["cost_nanodollars"], 11 * 1000 + 5 * 2000)
         show = subprocess.run([THALAMUS, "trace", "show", "--folder", self.gateway.folder / "state/trace",
                                headers["x-thalamus-decision"]], capture_output=True, text=True)
         self.assertEqual(json.loads(show.stdout)["decision_id"], headers["x-thalamus-decision"])
@@ -376,13 +376,16 @@ class Records(unittest.TestCase):
         self.gateway.stop()
         folder = self.gateway.folder / "small"
         folder.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder]).returncode != 0:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", folder]).returncode != 0:
             self.skipTest("mounting is not allowed here")
         gateway = Gateway(routes_config(self.upstream.port, ROUTES, f"trace: {{ folder: {folder} }}\n"))
         try:
             for _ in range(300):
                 self.assertEqual(gateway.chat("fine")[0], 200)
             self.assertEqual(gateway.chat("fine")[0], 200)
+            until = time.monotonic() + 3
+            while "No space left" not in gateway.stderr() and time.monotonic() < until:
+                time.sleep(0.05)
             self.assertIn("No space left", gateway.stderr())
         finally:
             gateway.close()

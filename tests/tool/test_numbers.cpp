@@ -18,8 +18,9 @@ BigInt any(base::Rng& rng, std::size_t digits_max) {
   const bool edges = rng.below(4) == 0;  // runs of ones and zeros in binary find carries
   for (char& c : digits) c = static_cast<char>('0' + rng.below(10));
   BigInt value = *BigInt::parse(digits);
-  if (edges) value = power(BigInt(2), static_cast<std::uint32_t>(rng.below(digits_max * 3))) - BigInt(1) + BigInt(
-      rng.between(0, 2));
+  if (edges)
+    value =
+        power(BigInt(2), static_cast<std::uint32_t>(rng.below(digits_max * 3))) - BigInt(1) + BigInt(rng.between(0, 2));
   return rng.below(2) == 0 ? value : -value;
 }
 
@@ -67,7 +68,7 @@ TEST(BigInt, MachineNumbersRoundTrip) {
     EXPECT_EQ(BigInt(value).text(), std::to_string(value));
   }
   EXPECT_EQ(BigInt(INT64_MIN).text(), std::to_string(INT64_MIN));
-  EXPECT_FALSE(power(BigInt(2), 64).to_uint64().has_value());
+  EXPECT_FALSE(power(BigInt(2), 64U).to_uint64().has_value());
 }
 
 TEST(BigInt, RootsAreFloors) {
@@ -98,7 +99,7 @@ TEST(BigInt, CommonDivisorsDivideAndAreGreatest) {
 TEST(Rational, FieldLawsHold) {
   base::Rng rng(kSeed);
   for (int i = 0; i < 300; ++i) {
-    const auto fraction = [&] { return Rational(any(rng, 20), power(any(rng, 8), 2) + BigInt(1)); };
+    const auto fraction = [&] { return Rational(any(rng, 20), power(any(rng, 8), 2U) + BigInt(1)); };
     const Rational a = fraction();
     const Rational b = fraction();
     const Rational c = fraction();

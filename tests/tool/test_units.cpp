@@ -54,8 +54,8 @@ TEST(Units, ReadingsThatDifferAreNotChosen) {
 
 TEST(Rates, ChainsAreFollowedAndCyclesRefused) {
   EXPECT_EQ(answer("units", "If 1 ant is 2 bobs and 1 bob is 3 cats, how many cats are 4 ants?"), "24 cats");
-  EXPECT_FALSE(
-      answer("units", "If 1 ant is 2 bobs, 1 bob is 3 cats and 1 cat is 5 ants, how many cats are 4 ants?").has_value());
+  EXPECT_FALSE(answer("units", "If 1 ant is 2 bobs, 1 bob is 3 cats and 1 cat is 5 ants, how many cats are 4 ants?")
+                   .has_value());
   EXPECT_FALSE(answer("units", "If 1 ant is 2 bobs and 1 bob is nice, how many bobs are 4 ants?").has_value());
 }
 

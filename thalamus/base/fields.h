@@ -35,9 +35,9 @@ struct Choices {
 /// One option as users see it.
 struct OptionRow {
   std::string name;
-  std::string type;           ///< "integer", "number", "boolean", "text"
+  std::string type;  ///< "integer", "number", "boolean", "text"
   std::string default_value;
-  std::string allowed;        ///< "1..1024", "uniform|weighted", or empty
+  std::string allowed;  ///< "1..1024", "uniform|weighted", or empty
   std::string help;
 };
 

@@ -45,11 +45,12 @@ void log_start(LogLevel least, const std::string& path) {
   } else {
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
   }
-  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                                                                  spdlog::pattern_time_type::utc));
+  sink->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
   auto& s = state();
   s.pool = std::make_shared<spdlog::details::thread_pool>(kQueueLengthMax, 1);
-  s.logger = std::make_shared<spdlog::async_logger>("thalamus", sink, s.pool, spdlog::async_overflow_policy::overrun_oldest);
+  s.logger =
+      std::make_shared<spdlog::async_logger>("thalamus", sink, s.pool, spdlog::async_overflow_policy::overrun_oldest);
   s.logger->set_level(to_spdlog(least));
   s.logger->flush_on(spdlog::level::info);
 }

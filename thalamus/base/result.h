@@ -45,21 +45,21 @@ using base::Status;
 
 /// `TRY(auto value, expression);` declares value, or returns the expression's error.
 #define TRY(declaration, ...) TRY_INNER(THALAMUS_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
-#define TRY_INNER(temporary, declaration, ...)                                        \
-  auto temporary = (__VA_ARGS__);                                                     \
+#define TRY_INNER(temporary, declaration, ...)                                          \
+  auto temporary = (__VA_ARGS__);                                                       \
   if (!temporary.has_value()) return ::std::unexpected(::std::move(temporary).error()); \
   declaration = ::std::move(temporary).value()
 
 /// `CHECK_OK(status);` returns the error of a Status.
-#define CHECK_OK(...)                                                                    \
-  do {                                                                                   \
-    if (auto check_status = (__VA_ARGS__); !check_status.has_value())                    \
-      return ::std::unexpected(::std::move(check_status).error());                       \
+#define CHECK_OK(...)                                                 \
+  do {                                                                \
+    if (auto check_status = (__VA_ARGS__); !check_status.has_value()) \
+      return ::std::unexpected(::std::move(check_status).error());    \
   } while (false)
 
 /// The two forms for coroutines returning a Result. Await into a named local first (GCC 12).
 #define CO_TRY(declaration, ...) CO_TRY_INNER(THALAMUS_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
-#define CO_TRY_INNER(temporary, declaration, ...)                                        \
-  auto temporary = (__VA_ARGS__);                                                        \
+#define CO_TRY_INNER(temporary, declaration, ...)                                          \
+  auto temporary = (__VA_ARGS__);                                                          \
   if (!temporary.has_value()) co_return ::std::unexpected(::std::move(temporary).error()); \
   declaration = ::std::move(temporary).value()

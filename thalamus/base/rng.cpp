@@ -52,6 +52,8 @@ double Rng::normal() noexcept {
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
 }
 
-Rng Rng::fork(std::string_view stream) const noexcept { return Rng(state_[0] ^ std::rotl(state_[2], 23) ^ hash64(stream)); }
+Rng Rng::fork(std::string_view stream) const noexcept {
+  return Rng(state_[0] ^ std::rotl(state_[2], 23) ^ hash64(stream));
+}
 
 }  // namespace thalamus::base

@@ -52,19 +52,19 @@ struct Turn {
   std::string decision_id;
   std::int64_t arrived_unix_ns = 0;
   std::uint64_t configuration_generation = 0;
-  std::uint64_t snapshot_hash = 0;          ///< 0: no snapshot decided
+  std::uint64_t snapshot_hash = 0;  ///< 0: no snapshot decided
   std::string route;
-  std::vector<std::string> targets;         ///< names, in the order of estimates and plan
+  std::vector<std::string> targets;  ///< names, in the order of estimates and plan
   std::uint64_t feature_schema = 0;
-  std::vector<float> features;              ///< so that replay and learning need no content
+  std::vector<float> features;  ///< so that replay and learning need no content
   std::vector<Estimate> estimates;
   std::vector<std::uint16_t> plan;
   std::vector<float> propensity;
   Exclusion binding = Exclusion::kNone;
   Reason reason = Reason::kOrder;
   std::uint64_t prompt_hash = 0;
-  std::string content;                      ///< the request body, only if the operator opted in
-  std::string answer;                       ///< likewise
+  std::string content;  ///< the request body, only if the operator opted in
+  std::string answer;   ///< likewise
   Outcome outcome;
 };
 

@@ -46,17 +46,17 @@ struct Request {
   std::vector<Message> messages;
   std::vector<ToolDefinition> tools;
   ResponseFormat response_format = ResponseFormat::kText;
-  std::string response_schema;                  ///< JSON text of the schema of kJsonSchema; empty if none was given
+  std::string response_schema;  ///< JSON text of the schema of kJsonSchema; empty if none was given
   bool stream = false;
-  bool include_usage = false;                   ///< the client asked for the usage chunk of a stream
+  bool include_usage = false;  ///< the client asked for the usage chunk of a stream
   std::optional<std::uint32_t> max_output_tokens;
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::vector<std::string> stop;
   std::optional<std::int64_t> seed;
-  std::optional<std::uint32_t> logprobs;        ///< asked for: the number of alternatives a token, often 0
-  ContractPatch contract;                       ///< from the body field `thalamus`; headers are merged by the gateway
-  std::string task_hint;                        ///< the caller's own label, from metadata; empty if none
+  std::optional<std::uint32_t> logprobs;  ///< asked for: the number of alternatives a token, often 0
+  ContractPatch contract;                 ///< from the body field `thalamus`; headers are merged by the gateway
+  std::string task_hint;                  ///< the caller's own label, from metadata; empty if none
 
   [[nodiscard]] bool has_images() const noexcept;
   /// The text of the last user message, parts joined by newlines; empty if there is none.

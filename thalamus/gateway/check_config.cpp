@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 
 #include "thalamus/base/clock.h"
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
 
 namespace thalamus::gateway {

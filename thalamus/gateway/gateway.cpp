@@ -3,13 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <optional>
 #include <random>
@@ -17,6 +10,7 @@
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
 
 namespace thalamus::gateway {

@@ -4,12 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -19,6 +13,7 @@
 #include "thalamus/check/normalise.h"
 #include "thalamus/core/outcome.h"
 #include "thalamus/gateway/probe_journal.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
 #include "thalamus/net/http_client.h"
 #include "thalamus/wire/format.h"

@@ -8,16 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
 
 #include "thalamus/base/log.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
 #include "thalamus/net/http_client.h"
 

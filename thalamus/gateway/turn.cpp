@@ -3,16 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <optional>
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/route/explain.h"
 
 namespace thalamus::gateway {

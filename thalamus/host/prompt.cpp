@@ -8,10 +8,14 @@
 
 #include <exception>
 
+#include "thalamus/base/json_writer.h"
+#include "thalamus/wire/json_cursor.h"
+
 namespace thalamus::host {
 namespace {
 
 constexpr std::size_t kReasonBytesMax = 300;
+constexpr std::string_view kAnyJsonObject = R"({"type":"object"})";
 
 std::string_view role_name(core::Role role) {
   switch (role) {
@@ -35,36 +39,72 @@ common_chat_msg to_message(const core::Message& message) {
   return out;
 }
 
-common_chat_templates_inputs to_inputs(const core::Request& request, const Demands& demands) {
-  common_chat_templates_inputs inputs;
-  for (const core::Message& message : request.messages) inputs.messages.push_back(to_message(message));
-  if (demands.tool_choice == ToolChoice::kNone) return inputs;
+std::vector<core::ToolDefinition> allowed_tools(const core::Request& request, const Demands& demands) {
+  std::vector<core::ToolDefinition> tools;
+  if (demands.tool_choice == ToolChoice::kNone) return tools;
   for (const core::ToolDefinition& tool : request.tools) {
-    if (!demands.tool.empty() && tool.name != demands.tool) continue;
-    inputs.tools.push_back({tool.name, tool.description, tool.parameters.empty() ? "{}" : tool.parameters});
+    if (demands.tool.empty() || tool.name == demands.tool) tools.push_back(tool);
   }
-  if (demands.tool_choice == ToolChoice::kRequired) inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-  return inputs;
+  return tools;
 }
 
 std::string first_lines(const std::exception& error) {
   return std::string(std::string_view(error.what()).substr(0, kReasonBytesMax));
 }
 
-constexpr const char* kAnyJsonObject = R"({"type":"object"})";
+Result<std::string> grammar_of_schema(const std::string& schema, std::string_view where) {
+  try {
+    return json_schema_to_grammar(common_json::parse(schema));
+  } catch (const std::exception& error) {
+    return fail_at(std::string(where), ErrorKind::kInvalidInput, "cannot become a grammar: {}; simplify the schema",
+                   first_lines(error));
+  }
+}
+
+/// {"name": one of them, "arguments": by its schema}.
+std::string call_schema(const std::vector<core::ToolDefinition>& tools) {
+  base::JsonWriter out;
+  out.begin_object().key("anyOf").begin_array();
+  for (const core::ToolDefinition& tool : tools) {
+    const bool any = tool.parameters.empty() || tool.parameters == "{}";
+    out.begin_object().field("type", "object").key("properties").begin_object();
+    out.key("name").begin_object().field("const", tool.name).end_object();
+    out.key("arguments").raw(any ? kAnyJsonObject : std::string_view(tool.parameters)).end_object();
+    out.key("required").raw(R"(["name","arguments"])").key("additionalProperties").raw("false").end_object();
+  }
+  out.end_array().end_object();
+  return out.take();
+}
 
 /// Empty for free text.
 Result<std::string> grammar_of(const core::Request& request) {
   if (request.response_format == core::ResponseFormat::kText) return std::string();
-  const bool has_schema =
-      request.response_format == core::ResponseFormat::kJsonSchema && !request.response_schema.empty();
-  try {
-    return json_schema_to_grammar(common_json::parse(has_schema ? request.response_schema : kAnyJsonObject));
-  } catch (const std::exception& error) {
-    return fail_at("body.response_format.json_schema.schema", ErrorKind::kInvalidInput,
-                   "cannot become a grammar: {}; simplify the schema", first_lines(error));
-  }
+  const bool any = request.response_format == core::ResponseFormat::kJsonObject || request.response_schema.empty();
+  return grammar_of_schema(any ? std::string(kAnyJsonObject) : request.response_schema,
+                           "body.response_format.json_schema.schema");
 }
+
+/// Reads what the grammar of `call_schema` let through.
+class ForcedCallReader final : public AnswerReader {
+ public:
+  std::optional<Reading> read(const std::string& text, Ending ending) const override {
+    Reading out;
+    if (ending == Ending::kOpen) return out;
+    wire::JsonCursor cursor(text);
+    core::ToolCall call;
+    std::string_view key;
+    std::string_view arguments;
+    if (!cursor.enter_object()) return std::nullopt;
+    while (cursor.next_member(key)) {
+      const bool read = key == "name" ? cursor.read_string(call.name) : cursor.skip(arguments);
+      if (!read) return std::nullopt;
+    }
+    if (!cursor.finish()) return std::nullopt;
+    call.arguments = std::string(arguments);
+    out.calls.push_back(std::move(call));
+    return out;
+  }
+};
 
 class TemplateReader final : public AnswerReader {
  public:
@@ -112,19 +152,26 @@ Result<std::unique_ptr<PromptMaker>> PromptMaker::make(const llama_model* model)
 
 Result<Prompt> PromptMaker::make_prompt(const core::Request& request, const Demands& demands) const {
   Prompt prompt;
-  TRY(prompt.grammar, grammar_of(request));
+  const auto tools = allowed_tools(request, demands);
+  const bool forced = demands.tool_choice == ToolChoice::kRequired;
+  if (forced) {
+    TRY(prompt.grammar, grammar_of_schema(call_schema(tools), "body.tools"));
+  } else {
+    TRY(prompt.grammar, grammar_of(request));
+  }
   try {
-    const common_chat_templates_inputs inputs = to_inputs(request, demands);
+    common_chat_templates_inputs inputs;
+    for (const core::Message& message : request.messages) inputs.messages.push_back(to_message(message));
+    for (const core::ToolDefinition& tool : tools)
+      inputs.tools.push_back({tool.name, tool.description, tool.parameters.empty() ? "{}" : tool.parameters});
     const common_chat_params params = common_chat_templates_apply(impl_->templates.get(), inputs);
     prompt.text = params.prompt;
     prompt.stops = params.additional_stops;
-    if (inputs.tools.empty()) return prompt;
-    prompt.reader = std::make_unique<TemplateReader>(params);
-    if (demands.tool_choice != ToolChoice::kRequired) return prompt;
-    if (params.grammar.empty() || params.grammar_lazy)
-      return fail_at("body.tool_choice", ErrorKind::kUnsupported,
-                     "this model's template has no form for calls that could be forced; ask with \"auto\"");
-    prompt.grammar = params.grammar;
+    if (forced) {
+      prompt.reader = std::make_unique<ForcedCallReader>();
+    } else if (!tools.empty()) {
+      prompt.reader = std::make_unique<TemplateReader>(params);
+    }
     return prompt;
   } catch (const std::exception& error) {
     return fail_at("body.messages", ErrorKind::kInvalidInput, "the model's chat template refuses them: {}",

@@ -1,11 +1,11 @@
 #include "thalamus/host/sampling.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "thalamus/base/rng.h"
+#include "thalamus/host/tokens.h"
 
 namespace thalamus::host {
 namespace {
@@ -21,16 +21,6 @@ std::uint32_t engine_seed(const Job& job) noexcept {
 }
 
 }  // namespace
-
-std::string piece_of(const llama_vocab* vocab, llama_token token) {
-  std::array<char, 256> buffer{};
-  const std::int32_t size =
-      llama_token_to_piece(vocab, token, buffer.data(), static_cast<std::int32_t>(buffer.size()), 0, false);
-  if (size >= 0) return {buffer.data(), static_cast<std::size_t>(size)};
-  std::string large(static_cast<std::size_t>(-size), '\0');
-  llama_token_to_piece(vocab, token, large.data(), -size, 0, false);
-  return large;
-}
 
 core::TokenLogprob logprob_of(llama_context* context, const llama_vocab* vocab, llama_token token,
                               std::uint32_t alternatives) {
@@ -56,11 +46,11 @@ core::TokenLogprob logprob_of(llama_context* context, const llama_vocab* vocab, 
   return out;
 }
 
-Result<TokenSampler> TokenSampler::make(const Job& job, const std::string& grammar, const llama_vocab* vocab) {
+Result<TokenSampler> TokenSampler::make(const Job& job, const Prompt& prompt, const llama_vocab* vocab) {
   TokenSampler out;
   out.vocabulary_ = static_cast<std::size_t>(llama_vocab_n_tokens(vocab));
-  if (!grammar.empty()) {
-    out.grammar_.reset(llama_sampler_init_grammar(vocab, grammar.c_str(), "root"));
+  if (!prompt.grammar.empty()) {
+    out.grammar_.reset(llama_sampler_init_grammar(vocab, prompt.grammar.c_str(), "root"));
     if (!out.grammar_)
       return fail_at("body.response_format", ErrorKind::kUnsupported,
                      "the schema cannot be made into a grammar; simplify it (repetitions above 2000 are too many)");

@@ -7,17 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "thalamus/base/result.h"
 #include "thalamus/core/answer.h"
 #include "thalamus/host/engine.h"
+#include "thalamus/host/prompt.h"
 
 namespace thalamus::host {
-
-/// The bytes of a token; empty for control tokens.
-[[nodiscard]] std::string piece_of(const llama_vocab* vocab, llama_token token);
 
 /// Log-probability of `token` under the scores of the last computed position, and the most likely `alternatives`.
 /// They are the model's own: before temperature, penalties and grammar.
@@ -27,8 +24,8 @@ namespace thalamus::host {
 /// The choices of one answer.
 class TokenSampler {
  public:
-  /// `grammar` is GBNF or empty. kUnsupported at "body.response_format" where the engine refuses it.
-  [[nodiscard]] static Result<TokenSampler> make(const Job& job, const std::string& grammar, const llama_vocab* vocab);
+  /// kUnsupported at "body.response_format" where the engine refuses the prompt's grammar.
+  [[nodiscard]] static Result<TokenSampler> make(const Job& job, const Prompt& prompt, const llama_vocab* vocab);
   /// Chooses from the scores of the last computed position; nothing where the grammar allows no token at all.
   [[nodiscard]] std::optional<llama_token> next(llama_context* context);
 

@@ -4,14 +4,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <deque>
 #include <optional>
@@ -22,6 +14,7 @@
 #include "thalamus/base/log.h"
 #include "thalamus/base/rng.h"
 #include "thalamus/host/unix_socket.h"
+#include "thalamus/net/asio.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/net/stream_tcp.h"
 #include "thalamus/wire/format.h"

@@ -6,6 +6,7 @@
 
 #include "thalamus/host/answer_text.h"
 #include "thalamus/host/sampling.h"
+#include "thalamus/host/tokens.h"
 
 namespace thalamus::host {
 namespace {
@@ -63,24 +64,6 @@ void Slot::forget() {
   cached_.clear();
 }
 
-// Control tokens of the template are written as text; the user's own text is read the same way, as every server of
-// these templates does.
-Result<std::vector<llama_token>> Slot::tokenise(const std::string& text) const {
-  const llama_vocab* vocab = llama_model_get_vocab(model_);
-  std::vector<llama_token> tokens(text.size() + 8);
-  const auto size = static_cast<std::int32_t>(text.size());
-  const auto room = [&] { return static_cast<std::int32_t>(tokens.size()); };
-  std::int32_t count = llama_tokenize(vocab, text.data(), size, tokens.data(), room(), true, true);
-  if (count < 0 && count != INT32_MIN) {
-    tokens.resize(static_cast<std::size_t>(-count));
-    count = llama_tokenize(vocab, text.data(), size, tokens.data(), room(), true, true);
-  }
-  if (count <= 0)
-    return fail_at("body.messages", ErrorKind::kInvalidInput, "give no token to the model; send some text");
-  tokens.resize(static_cast<std::size_t>(count));
-  return tokens;
-}
-
 // An interrupted or failed computation has removed what it began: memory and `cached_` agree.
 Status Slot::compute(const llama_token* tokens, std::size_t count) {
   const auto batch = llama_batch_get_one(const_cast<llama_token*>(tokens), static_cast<std::int32_t>(count));
@@ -131,7 +114,11 @@ Result<core::Answer> Slot::run(const Job& job) {
   const core::Request& request = job.request;
   const llama_vocab* vocab = llama_model_get_vocab(model_);
   TRY(const Prompt prompt, prompts_.make_prompt(request, job.demands));
-  TRY(const std::vector<llama_token> tokens, tokenise(prompt.text));
+  // Control tokens of the template are written as text; what users write is read the same way, as every server of these
+  // templates does.
+  const std::vector<llama_token> tokens = tokenise(vocab, prompt.text);
+  if (tokens.empty())
+    return fail_at("body.messages", ErrorKind::kInvalidInput, "give no token to the model; send some text");
   const std::size_t room = llama_n_ctx(context_);
   // Unsupported, not too large: to clients a prompt past the context is a 400 with code context_length_exceeded.
   if (tokens.size() >= room)
@@ -139,7 +126,7 @@ Result<core::Answer> Slot::run(const Job& job) {
         "body.messages", ErrorKind::kUnsupported,
         "{} tokens with the template, this model's context length is {}; send less, or ask a model with more",
         tokens.size(), room);
-  TRY(TokenSampler sampler, TokenSampler::make(job, prompt.grammar, vocab));
+  TRY(TokenSampler sampler, TokenSampler::make(job, prompt, vocab));
   core::Answer answer;
   answer.usage.known = true;
   answer.usage.input = static_cast<std::uint32_t>(tokens.size());

@@ -38,7 +38,6 @@ class Slot {
   Slot(llama_model* model, const PromptMaker& prompts, const std::atomic<bool>& stopping)
       : model_(model), prompts_(prompts), stopping_(stopping) {}
   [[nodiscard]] Result<core::Answer> run(const Job& job);
-  [[nodiscard]] Result<std::vector<llama_token>> tokenise(const std::string& text) const;
   [[nodiscard]] Status evaluate(const std::vector<llama_token>& prompt, core::Usage& usage);
   [[nodiscard]] Status compute(const llama_token* tokens, std::size_t count);
   [[nodiscard]] Status check_wanted() const;

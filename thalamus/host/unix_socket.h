@@ -3,11 +3,10 @@
 
 #include <sys/types.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <string>
 
 #include "thalamus/base/result.h"
+#include "thalamus/net/asio.h"
 
 namespace thalamus::host {
 

@@ -166,9 +166,9 @@ std::optional<Solution> change_by(const Match& match, int sign) {
   const auto input = two_numbers(match);
   if (!input.has_value()) return std::nullopt;
   const Rational factor = Rational(1) + Rational(sign) * input->b / Rational(100);
-  return number_solution(match.style(), Value(input->a * factor),
-                         fmt::format("{} {} {}% of {}", match.text('a'), sign > 0 ? "+" : "-", match.text('b'),
-                                     match.text('a')));
+  return number_solution(
+      match.style(), Value(input->a * factor),
+      fmt::format("{} {} {}% of {}", match.text('a'), sign > 0 ? "+" : "-", match.text('b'), match.text('a')));
 }
 std::optional<Solution> increase(const Match& match) { return change_by(match, 1); }
 std::optional<Solution> decrease(const Match& match) { return change_by(match, -1); }
@@ -185,8 +185,8 @@ std::optional<Solution> percent_change(const Match& match) {
   const auto input = two_numbers(match);
   if (!input.has_value() || input->a.is_zero() || input->a.is_negative()) return std::nullopt;
   const Rational change = (input->b - input->a) * Rational(100) / input->a;
-  const bool decrease_asked = match.span('d').end > match.span('d').begin &&
-                              match.phrase().is(match.span('d').begin, "decrease");
+  const bool decrease_asked =
+      match.span('d').end > match.span('d').begin && match.phrase().is(match.span('d').begin, "decrease");
   const bool increase_asked = match.phrase().is(match.span('d').begin, "increase");
   if ((decrease_asked && !change.is_negative()) || (increase_asked && change.is_negative())) return std::nullopt;
   return number_solution(match.style(), Value(decrease_asked ? -change : change),
@@ -222,15 +222,19 @@ std::span<const Rule> expression_rules() {
       {{"add [up|together] [the numbers|these numbers] [:] <any l> [together|up]"}, add_list},
       {{"[WHAT] [the (result|value) of] (subtract|subtracting) <any a> from <any b>",
         "take [away] <any a> from <any b>", "what do you get (when|if) you (subtract|take) <any a> from <any b>",
-        "WHAT <any b> take away <any a>"}, subtract},
+        "WHAT <any b> take away <any a>"},
+       subtract},
       {{"[WHAT] [the result of] (multiply|multiplying) <any a> (by|and|with) <any b> [together]",
-        "what do you get (when|if) you multiply <any a> (by|and|with) <any b>"}, multiply},
+        "what do you get (when|if) you multiply <any a> (by|and|with) <any b>"},
+       multiply},
       {{"[WHAT] [the result of] (divide|dividing) <any a> by <any b>",
-        "what do you get (when|if) you divide <any a> by <any b>"}, divide},
+        "what do you get (when|if) you divide <any a> by <any b>"},
+       divide},
       {{"[WHAT] the remainder (when|if) <any a> (is divided|divided|is being divided) by <any b>",
         "[WHAT] the remainder (of|from|when dividing|from dividing) <any a> (divided by|by|/) <any b>",
         "[WHAT] the remainder (of|from) <any a> when [it is] divided by <any b>",
-        "what (remainder is left|is left over) when <any a> is divided by <any b>"}, remainder},
+        "what (remainder is left|is left over) when <any a> is divided by <any b>"},
+       remainder},
       {{"how many times (does|will|can) <any a> (go|fit|divide) into <any b>"}, goes_into},
       {{"[WHAT] what (percent|percentage|%) of <n a> is <n b>", "what (percent|percentage|%) is <n b> of <n a>",
         "<n b> is what (percent|percentage|%) of <n a>", "[WHAT] <n b> as a (percent|percentage) of <n a>",
@@ -238,23 +242,29 @@ std::span<const Rule> expression_rules() {
        what_percent},
       {{"[WHAT|express|write] <n b> out of <n a>"}, out_of},
       {{"[WHAT] (increase|raise) <n a> by <n b> (%|percent)", "[WHAT] <n a> (increased|raised) by <n b> (%|percent)",
-        "[WHAT] <n a> plus <n b> (%|percent)"}, increase},
+        "[WHAT] <n a> plus <n b> (%|percent)"},
+       increase},
       {{"[WHAT] (decrease|reduce|lower) <n a> by <n b> (%|percent)",
-        "[WHAT] <n a> (decreased|reduced|lowered) by <n b> (%|percent)",
-        "[WHAT] <n b> (%|percent) off [of] <n a>", "[WHAT] <n a> minus <n b> (%|percent)"}, decrease},
+        "[WHAT] <n a> (decreased|reduced|lowered) by <n b> (%|percent)", "[WHAT] <n b> (%|percent) off [of] <n a>",
+        "[WHAT] <n a> minus <n b> (%|percent)"},
+       decrease},
       {{"<n b> is <n a> (%|percent) of what [number]", "<n a> (%|percent) of what [number] is <n b>",
-        "[WHAT] the number (if|when) <n a> (%|percent) of it is <n b>"}, whole_of},
+        "[WHAT] the number (if|when) <n a> (%|percent) of it is <n b>"},
+       whole_of},
       {{"[WHAT] the (percentage|percent) (<word d>) from <n a> to <n b>",
         "[WHAT] the (percentage|percent) (<word d>) (if|when) <n a> (becomes|changes to|goes to) <n b>"},
        percent_change},
       {{"WHAT <any a> more than <any b>"}, more_than},
       {{"WHAT <any a> less than <any b>"}, less_than},
-      {{"(convert|change|turn|write|express) [the (decimal|percentage|number)] <any e> (to|into|as) a [simplified|reduced] "
-        "fraction"}, to_fraction},
+      {{"(convert|change|turn|write|express) [the (decimal|percentage|number)] <any e> (to|into|as) a "
+        "[simplified|reduced] "
+        "fraction"},
+       to_fraction},
       {{"(convert|change|turn|write|express) [the (fraction|percentage)] <any e> (to|into|as) a decimal [number]"},
        to_decimal},
       {{"(convert|change|turn|write|express) [the (fraction|decimal|number)] <any e> (to|into|as) a "
-        "(percentage|percent)"}, to_percent},
+        "(percentage|percent)"},
+       to_percent},
       {{"round <any e>", "round the number <any e>"}, round_it},
       {{"(write|express|convert|change) <any e>"}, shaped},
   });
@@ -266,12 +276,16 @@ std::span<const Rule> frame_rules() {
       {{"(calculate|compute|evaluate|work out|solve|simplify|how much is|what does|find) [:] [the (result|value) of|"
         "the expression|the following|the following expression|this|this expression|the answer to|the sum|"
         "the product|the calculation] [:] <any e> [=|equal|equals|equal to|come to|make]",
-        "<any e> ="}, commanded},
+        "<any e> ="},
+       commanded},
       {{"(what is|what's|whats|what are|what would be) [:] [the (result|value|answer) of|the value of|the answer to|"
         "the result of the expression|the value of the expression] [:] <any e> [=|equal to|equals]",
-        "what <any e> (is|equals|equal|makes|comes to)", "[the] (result|value) of <any e>", "how much (does|do) <any e> "
-        "(make|equal|come to)", "give [the (result|value) of] <any e>", "what do you get for <any e>",
-        "(determine|figure out|get|i need) [the (result|value) of] <any e>"}, asked},
+        "what <any e> (is|equals|equal|makes|comes to)", "[the] (result|value) of <any e>",
+        "how much (does|do) <any e> "
+        "(make|equal|come to)",
+        "give [the (result|value) of] <any e>", "what do you get for <any e>",
+        "(determine|figure out|get|i need) [the (result|value) of] <any e>"},
+       asked},
       {{"<any e>"}, bare},
   });
   return kRules;

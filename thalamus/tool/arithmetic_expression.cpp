@@ -40,17 +40,36 @@ constexpr PrefixWords kFolds[] = {
 };
 
 enum class Unary : std::uint8_t {
-  kSquareRoot, kCubeRoot, kSquare, kCube, kFactorial, kAbsolute, kHalf, kDouble, kTriple, kReciprocal, kFloor, kCeiling,
+  kSquareRoot,
+  kCubeRoot,
+  kSquare,
+  kCube,
+  kFactorial,
+  kAbsolute,
+  kHalf,
+  kDouble,
+  kTriple,
+  kReciprocal,
+  kFloor,
+  kCeiling,
 };
 struct UnaryWords {
   std::string_view words;
   Unary operation;
 };
 constexpr UnaryWords kUnaries[] = {
-    {"square root of", Unary::kSquareRoot}, {"cube root of", Unary::kCubeRoot}, {"square of", Unary::kSquare},
-    {"cube of", Unary::kCube},              {"factorial of", Unary::kFactorial}, {"absolute value of", Unary::kAbsolute},
-    {"half of", Unary::kHalf},              {"double", Unary::kDouble},         {"twice", Unary::kDouble},
-    {"triple", Unary::kTriple},             {"reciprocal of", Unary::kReciprocal}, {"floor of", Unary::kFloor},
+    {"square root of", Unary::kSquareRoot},
+    {"cube root of", Unary::kCubeRoot},
+    {"square of", Unary::kSquare},
+    {"cube of", Unary::kCube},
+    {"factorial of", Unary::kFactorial},
+    {"absolute value of", Unary::kAbsolute},
+    {"half of", Unary::kHalf},
+    {"double", Unary::kDouble},
+    {"twice", Unary::kDouble},
+    {"triple", Unary::kTriple},
+    {"reciprocal of", Unary::kReciprocal},
+    {"floor of", Unary::kFloor},
     {"ceiling of", Unary::kCeiling},
 };
 
@@ -77,8 +96,8 @@ class Parser {
       if (left->open || left->percent) return std::nullopt;
       const auto right = term();
       if (!right.has_value() || right->percent) return std::nullopt;
-      const auto value = plus ? evaluator_.add(left->value, right->value)
-                              : evaluator_.subtract(left->value, right->value);
+      const auto value =
+          plus ? evaluator_.add(left->value, right->value) : evaluator_.subtract(left->value, right->value);
       if (!value.has_value()) return std::nullopt;
       left = Item{*value, false, right->open};
       other_operations_ = true;
@@ -272,8 +291,8 @@ class Parser {
         value = evaluator_.raise(item->value, Value(2));
       } else if (take("³") || take_words("cubed")) {
         value = evaluator_.raise(item->value, Value(3));
-      } else if ((phrase_.is(at_, "%") && !starts_modulo()) || phrase_.is(at_, "percent") ||
-                 phrase_.is(at_, "per") || phrase_.is(at_, "pct")) {
+      } else if ((phrase_.is(at_, "%") && !starts_modulo()) || phrase_.is(at_, "percent") || phrase_.is(at_, "per") ||
+                 phrase_.is(at_, "pct")) {
         if (take("per") && !phrase_.is(at_, "cent")) return std::nullopt;
         if (item->percent) return std::nullopt;
         ++at_;
@@ -368,8 +387,8 @@ class Parser {
     std::uint32_t next = words.end;
     Rational size(0);
     constexpr std::pair<std::string_view, int> kParts[] = {
-        {"half", 2},   {"halves", 2}, {"thirds", 3}, {"quarter", 4},  {"quarters", 4}, {"fourths", 4},
-        {"fifths", 5}, {"sixths", 6}, {"sevenths", 7}, {"eighths", 8}, {"ninths", 9},  {"tenths", 10}};
+        {"half", 2},   {"halves", 2}, {"thirds", 3},   {"quarter", 4}, {"quarters", 4}, {"fourths", 4},
+        {"fifths", 5}, {"sixths", 6}, {"sevenths", 7}, {"eighths", 8}, {"ninths", 9},   {"tenths", 10}};
     for (const auto& [word, denominator] : kParts) {
       if (next < end_ && phrase_.is(next, word)) size = Rational(denominator);
     }
@@ -538,8 +557,7 @@ class Parser {
 
 }  // namespace
 
-std::optional<Expression> parse_expression(const Phrase& phrase, Span span, Evaluator& evaluator,
-                                           Tightness tightness) {
+std::optional<Expression> parse_expression(const Phrase& phrase, Span span, Evaluator& evaluator, Tightness tightness) {
   if (span.empty()) return std::nullopt;
   Parser parser(phrase, span, evaluator);
   const auto item = tightness == Tightness::kWhole ? parser.expression() : parser.operand();

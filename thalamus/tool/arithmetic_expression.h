@@ -11,10 +11,10 @@ namespace thalamus::tool {
 
 struct Expression {
   Value value;
-  std::uint32_t operations = 0;                    ///< 0: a bare number
-  Preference preference = Preference::kDecimal;    ///< fraction, where the text calculates with fractions
-  bool percent = false;                            ///< ends in a percent sign that no operand took
-  bool has_word_operator = false;                  ///< "plus", "the sum of"
+  std::uint32_t operations = 0;                  ///< 0: a bare number
+  Preference preference = Preference::kDecimal;  ///< fraction, where the text calculates with fractions
+  bool percent = false;                          ///< ends in a percent sign that no operand took
+  bool has_word_operator = false;                ///< "plus", "the sum of"
 };
 
 enum class Tightness : std::uint8_t {

@@ -118,8 +118,8 @@ std::optional<Solution> compare(const Match& match) {
   if (!a.has_value() || !b.has_value() || *a == *b || !match.style().is_unrounded()) return std::nullopt;
   if (!match.style().allows({"number", "numbers"})) return std::nullopt;
   const std::string_view word = match.text('w');
-  constexpr std::string_view kLarger[] = {"larger", "bigger", "greater", "higher", "more", "largest", "biggest",
-                                          "greatest", "highest"};
+  constexpr std::string_view kLarger[] = {"larger",  "bigger",  "greater",  "higher", "more",
+                                          "largest", "biggest", "greatest", "highest"};
   constexpr std::string_view kSmaller[] = {"smaller", "less", "lower", "lesser", "smallest", "lowest", "least"};
   const bool larger = std::find(std::begin(kLarger), std::end(kLarger), word) != std::end(kLarger);
   if (!larger && std::find(std::begin(kSmaller), std::end(kSmaller), word) == std::end(kSmaller)) return std::nullopt;
@@ -133,8 +133,8 @@ std::optional<Solution> is_compared(const Match& match) {
   const auto b = match.number('b');
   if (!a.has_value() || !b.has_value()) return std::nullopt;
   const std::string_view word = match.text('w');
-  const std::string working = fmt::format("{} {} {}", match.text('a'), *a > *b ? ">" : (*a < *b ? "<" : "="),
-                                          match.text('b'));
+  const std::string working =
+      fmt::format("{} {} {}", match.text('a'), *a > *b ? ">" : (*a < *b ? "<" : "="), match.text('b'));
   if (word == "larger" || word == "bigger" || word == "greater" || word == "higher" || word == "more") {
     return yes_no(match, *a > *b, working);
   }
@@ -232,28 +232,37 @@ std::span<const Rule> arithmetic_fact_rules() {
       {
           {{"is [the number] <n a> [a] prime [number]", "is [the number] <n a> prime or not"}, prime},
           {{"is [the number] <n a> [an] (<word p>) [number]"}, parity},
-          {{"is <n a> [evenly] divisible by <n b>", "is <n a> a multiple of <n b>", "is <n b> a (factor|divisor) of "
-            "<n a>", "does <n b> [evenly] divide <n a> [evenly]"}, divisible},
+          {{"is <n a> [evenly] divisible by <n b>", "is <n a> a multiple of <n b>",
+            "is <n b> a (factor|divisor) of "
+            "<n a>",
+            "does <n b> [evenly] divide <n a> [evenly]"},
+           divisible},
           {{"[WHAT] the prime (factorization|factorisation|factors|decomposition) of [the number] <n a>",
             "(factorize|factorise|factor) [the number] <n a> [into primes|into prime factors]",
-            "(write|express) <n a> as a product of (primes|prime factors|its prime factors)"}, factorise},
+            "(write|express) <n a> as a product of (primes|prime factors|its prime factors)"},
+           factorise},
           {{"[WHAT|list] [all] [of] [the] (factors|divisors|positive divisors|positive factors) of [the number] <n a>",
-            "how many [positive] (divisors|factors) does [the number] <n a> have"}, divisors},
+            "how many [positive] (divisors|factors) does [the number] <n a> have"},
+           divisors},
           {{"which [number|one|of these] is [the] <word w> [:|,|-] <n a> or <n b>",
             "which is [the] <word w> [number] [:|,|-] <n a> or <n b>", "what is <word w> [:|,] <n a> or <n b>",
             "which [number] is <word w> between <n a> and <n b>", "what's <word w> [:|,] <n a> or <n b>",
-            "is <n a> or <n b> <word w>"}, compare},
+            "is <n a> or <n b> <word w>"},
+           compare},
           {{"is <n a> <word w> than <n b>"}, is_compared},
           {{"WHAT [the] [decimal] [number] <digits a> (in|to|into|as) "
             "[a] <word t> [number|notation|form]",
             "(convert|change|write|express|turn) [the] [decimal] [number] <digits a> [from decimal] (in|to|into|as) "
-            "[a] <word t> [number|notation|form]"}, to_base},
+            "[a] <word t> [number|notation|form]"},
+           to_base},
           {{"(convert|change|turn|write|express) [the] [number] <digits a> from <word f> (to|into) <word t>",
             "(convert|change|turn|write|express) (<word f>) [number] <digits a> (to|into|as|in) [a] <word t> [number]",
             "(convert|change|turn|write|express) the (<word f>) [number] <digits a> (to|into|as|in) [a] <word t> "
             "[number]",
-            "WHAT [the] (<word f>) [number] <digits a> (to|into|as|in) [a] <word t> [number]"}, between_bases},
-          {{"(convert|change|write|express|WHAT) [the number] <n a> (to|in|into|as|using) [a] roman (numerals|numeral)"},
+            "WHAT [the] (<word f>) [number] <digits a> (to|into|as|in) [a] <word t> [number]"},
+           between_bases},
+          {{"(convert|change|write|express|WHAT) [the number] <n a> (to|in|into|as|using) [a] roman "
+            "(numerals|numeral)"},
            roman},
       },
       kTypes);

@@ -184,8 +184,8 @@ std::optional<Rendered> render(const Value& value, const Style& style, Preferenc
     if (Rational::parse(rendered.text) == value.low) rendered.remark.clear();
     return rendered;
   }
-  const bool fraction = style.form == Form::kFraction ||
-                        (style.form == Form::kDefault && preference == Preference::kFraction);
+  const bool fraction =
+      style.form == Form::kFraction || (style.form == Form::kDefault && preference == Preference::kFraction);
   if (fraction) return Rendered{value.low.fraction_text(), ""};
   if (auto exact = value.low.short_text(kDigitsExactMax); exact.has_value()) return Rendered{*std::move(exact), ""};
   return round_as_asked(value.low, style);

@@ -21,8 +21,8 @@ struct Value {
   [[nodiscard]] bool is_exact() const noexcept { return low == high; }
 };
 
-/// Evaluates within a budget of limb operations and a size limit; past them every verb gives nothing, as for what has no
-/// value (division by zero, even root of a negative number).
+/// Evaluates within a budget of limb operations and a size limit; past them every verb gives nothing, as for what has
+/// no value (division by zero, even root of a negative number).
 class Evaluator {
  public:
   [[nodiscard]] std::optional<Value> add(const Value& a, const Value& b);

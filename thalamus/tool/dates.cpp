@@ -16,9 +16,7 @@ constexpr std::int64_t kStepMax = 4'000'000;
 
 std::string described(std::int64_t day) { return fmt::format("{} ({})", date_of(day).text(), name(weekday_of(day))); }
 
-bool in_range(std::int64_t day) {
-  return day >= day_number({kYearMin, 1, 1}) && day <= day_number({kYearMax, 12, 31});
-}
+bool in_range(std::int64_t day) { return day >= day_number({kYearMin, 1, 1}) && day <= day_number({kYearMax, 12, 31}); }
 
 std::optional<Solution> weekday_answer(const Match& match, std::int64_t day, std::string working) {
   const Style& style = match.style();
@@ -51,8 +49,8 @@ std::optional<Solution> count_answer(const Match& match, std::int64_t count, std
 std::optional<Solution> weekday_question(const Match& match) {
   const auto day = day_in(match, 'a');
   if (!day.has_value()) return std::nullopt;
-  return weekday_answer(match, *day, fmt::format("{} is day {} of its year.", date_of(*day).text(),
-                                                 day_of_year(date_of(*day))));
+  return weekday_answer(match, *day,
+                        fmt::format("{} is day {} of its year.", date_of(*day).text(), day_of_year(date_of(*day))));
 }
 
 /// The unit of a slot: "days", "weeks", "months", "years", "business".
@@ -101,8 +99,8 @@ std::optional<std::int64_t> moved_date(const Match& match, int sign) {
 
 std::string step_text(const Match& match, int sign) {
   const auto start = match.span('a').empty() ? today(match.context) : day_in(match, 'a');
-  std::string text = fmt::format("{} {} {} {}", described(start.value_or(0)), sign > 0 ? "+" : "-", match.text('n'),
-                                 match.text('u'));
+  std::string text =
+      fmt::format("{} {} {} {}", described(start.value_or(0)), sign > 0 ? "+" : "-", match.text('n'), match.text('u'));
   if (!match.span('m').empty()) text += fmt::format(" and {} {}", match.text('m'), match.text('v'));
   if (step_unit(match, 'u') == "business") text += " (Monday to Friday, holidays not considered)";
   if (match.span('a').empty()) text += " (today in UTC)";
@@ -314,33 +312,45 @@ std::span<const Rule> span_rules() {
             "how many <step u> (between|from) <date a> (and|to|until|till) <date b>",
             "how many <step u> (passed|elapsed|pass|elapse) between <date a> and <date b>",
             "how many <step u> (is it|are there|does it take to get) from <date a> (to|until|till) <date b>",
-            "how many <step u> separate <date a> (and|from) <date b>",
-            "how many <step u> after <date a> is <date b>", "how many <step u> before <date b> is <date a>",
+            "how many <step u> separate <date a> (and|from) <date b>", "how many <step u> after <date a> is <date b>",
+            "how many <step u> before <date b> is <date a>",
             "[WHAT|count] [the] number of <step u> (between|from) <date a> (and|to|until|till) <date b>",
             "[WHAT] the (difference|gap|interval) in <step u> between <date a> and <date b>",
-            "[WHAT] the difference between <date a> and <date b> in <step u>"}, between},
-          {{"how many <step u> [are|were|will be] [there] (between|from) <date a> (and|to|until|through) <date b> [,|{] "
+            "[WHAT] the difference between <date a> and <date b> in <step u>"},
+           between},
+          {{"how many <step u> [are|were|will be] [there] (between|from) <date a> (and|to|until|through) <date b> "
+            "[,|{] "
             "(inclusive|including both dates|including both days|including both ends|counting both days|counting both "
-            "dates|both included|both dates included|including both) [}]"}, between_inclusive},
-          {{"how many <step u> [{ monday to friday }|{ mon - fri }|, monday to friday ,] (are|were|lie) [there] from <date a> "
+            "dates|both included|both dates included|including both) [}]"},
+           between_inclusive},
+          {{"how many <step u> [{ monday to friday }|{ mon - fri }|, monday to friday ,] (are|were|lie) [there] from "
+            "<date a> "
             "[{ included }|included] [up] to but (not including|excluding|without) <date b>",
-            "how many <step u> [{ monday to friday }|{ mon - fri }] (are|were|lie) [there] between <date a> { included } and "
-            "<date b> { (not included|excluded) }"}, between_half_open},
-          {{"how many <step u> ({ monday to friday }|{ mon - fri }) (are|were|lie) [there] (between|from) <date a> (and|to) "
-            "<date b>"}, between},
+            "how many <step u> [{ monday to friday }|{ mon - fri }] (are|were|lie) [there] between <date a> { included "
+            "} and "
+            "<date b> { (not included|excluded) }"},
+           between_half_open},
+          {{"how many <step u> ({ monday to friday }|{ mon - fri }) (are|were|lie) [there] (between|from) <date a> "
+            "(and|to) "
+            "<date b>"},
+           between},
           {{"how many <step u> (until|till|to|are left until|are there until|is it until|remain until|are there till|"
-            "left until|are there to go until) <date a>"}, until},
+            "left until|are there to go until) <date a>"},
+           until},
           {{"how many <step u> (since|have passed since|has it been since|have elapsed since|is it since|are there "
-            "since) <date a>"}, since},
+            "since) <date a>"},
+           since},
           {{"how many years (are|were|is|lie) [there] between [the years|the year] <n a> and [the year] <n b>",
             "how many years between [the years] <n a> and <n b>",
-            "how many years (are there|is it|passed) from <n a> to <n b>"}, years_apart},
+            "how many years (are there|is it|passed) from <n a> to <n b>"},
+           years_apart},
           {{"how old (is|was|will be|would be) (someone|a person|somebody) [who was] born on <date a> [be] (on|as of) "
             "<date b>",
             "how old (will|would) (someone|a person|somebody) [who was] born on <date a> be on <date b>",
             "how many full years (are|were) [there] between <date a> and <date b>",
             "if (someone|a person|i|you|she|he) (was|were|is) born on <date a> , how old (will|would|are|is) "
-            "(they|the person|i|you|she|he) [be] on <date b>"}, age},
+            "(they|the person|i|you|she|he) [be] on <date b>"},
+           age},
       },
       date_slots());
   return kRules;
@@ -355,28 +365,39 @@ std::span<const Rule> shift_rules() {
             "[WHAT] the date [that is] [exactly] <n n> <step u> [and <n m> <step v>] (after|from|following|later than) "
             "<date a>",
             "add <n n> <step u> [and <n m> <step v>] to [the date] <date a>", "[WHAT] <date a> (plus|+) <n n> <step u>",
-            "if today is <date a> [,] (what is the date|what date is it|what date will it be|what will the date be|what "
+            "if today is <date a> [,] (what is the date|what date is it|what date will it be|what will the date "
+            "be|what "
             "will be the date) (in|after) <n n> <step u>",
-            "if today is <date a> [,] (what is the date|what date is it|what date will it be|what will the date be|what "
+            "if today is <date a> [,] (what is the date|what date is it|what date will it be|what will the date "
+            "be|what "
             "is the date going to be) <n n> <step u> (from now|from today|later)",
-            "start from <date a> [and] add <n n> <step u>"}, date_after},
-          {{"(what|which) (date is|is the date|date was|date was it|was the date|date is it|date falls|calendar date was|"
-            "date lies|date comes) [exactly] <n n> <step u> [and <n m> <step v>] (before|prior to|earlier than) <date a>",
-            "[WHAT] the date [that is|that was] [exactly] <n n> <step u> [and <n m> <step v>] (before|prior to) <date a>",
+            "start from <date a> [and] add <n n> <step u>"},
+           date_after},
+          {{"(what|which) (date is|is the date|date was|date was it|was the date|date is it|date falls|calendar date "
+            "was|"
+            "date lies|date comes) [exactly] <n n> <step u> [and <n m> <step v>] (before|prior to|earlier than) <date "
+            "a>",
+            "[WHAT] the date [that is|that was] [exactly] <n n> <step u> [and <n m> <step v>] (before|prior to) <date "
+            "a>",
             "subtract <n n> <step u> [and <n m> <step v>] from [the date] <date a>",
             "[WHAT] <date a> (minus|-) <n n> <step u>",
-            "if today is <date a> [,] (what was the date|what date was it) <n n> <step u> (ago|earlier)"}, date_before},
+            "if today is <date a> [,] (what was the date|what date was it) <n n> <step u> (ago|earlier)"},
+           date_before},
           {{"what (date will it be|is the date|will the date be|will be the date|date is it) in <n n> <step u>",
             "what (date will it be|will the date be|is the date|date is) <n n> <step u> (from now|later)",
-            "[WHAT] the date in <n n> <step u>"}, date_after},
+            "[WHAT] the date in <n n> <step u>"},
+           date_after},
           {{"what (date was it|was the date|date was) <n n> <step u> ago"}, date_before},
           {{"(what|which) (day of the week|weekday) (is it|is|will it be|was|was it|falls|will be|would it be|comes) "
             "[exactly] <n n> <step u> [and <n m> <step v>] (after|from|following) <date a>",
             "on (what|which) (day of the week|weekday) (is|falls|will be) the day <n n> <step u> after <date a>",
             "if today is <date a> [,] what (day of the week|weekday) (will it be|is it) in <n n> <step u>",
-            "what (day of the week|weekday) will it be in <n n> <step u>"}, weekday_after},
-          {{"(what|which) (day of the week|weekday) (is it|is|was|was it|falls) [exactly] <n n> <step u> [and <n m> <step "
-            "v>] (before|prior to) <date a>", "what (day of the week|weekday) was it <n n> <step u> ago"},
+            "what (day of the week|weekday) will it be in <n n> <step u>"},
+           weekday_after},
+          {{"(what|which) (day of the week|weekday) (is it|is|was|was it|falls) [exactly] <n n> <step u> [and <n m> "
+            "<step "
+            "v>] (before|prior to) <date a>",
+            "what (day of the week|weekday) was it <n n> <step u> ago"},
            weekday_before},
           {{"if (today is|it is|it's|today's) [a] <weekday w> [today] [,] (what|which) (day of the week|day|weekday) "
             "(will it be|is it|will be|comes|it will be) (in|after) <n n> <step u>",
@@ -386,9 +407,12 @@ std::span<const Rule> shift_rules() {
             "<weekday w>",
             "today is [a] <weekday w> [.|,|;] (what|which) (day of the week|day|weekday) (will it be|is it) in <n n> "
             "<step u>",
-            "today is [a] <weekday w> [.|,|;] (what|which) (day of the week|day|weekday) (will it be|is it) <n n> <step "
-            "u> (from now|later|from today)"}, named_weekday_after},
-          {{"if (today is|it is|it's) [a] <weekday w> [today] [,] (what|which) (day of the week|day|weekday) (was it|is "
+            "today is [a] <weekday w> [.|,|;] (what|which) (day of the week|day|weekday) (will it be|is it) <n n> "
+            "<step "
+            "u> (from now|later|from today)"},
+           named_weekday_after},
+          {{"if (today is|it is|it's) [a] <weekday w> [today] [,] (what|which) (day of the week|day|weekday) (was "
+            "it|is "
             "it|was) <n n> <step u> (ago|earlier|before|before today)",
             "(what|which) (day of the week|day|weekday) (is|comes|was|falls) <n n> <step u> before [a] <weekday w>"},
            named_weekday_before},
@@ -400,35 +424,45 @@ std::span<const Rule> shift_rules() {
 std::span<const Rule> calendar_rules() {
   static const std::vector<Rule> kRules = compile_rules(
       {
-          {{"[on] (what|which) (day of the week|weekday|day) (is|was|will be|was it on|is it on|will it be on|falls on|fell "
+          {{"[on] (what|which) (day of the week|weekday|day) (is|was|will be|was it on|is it on|will it be on|falls "
+            "on|fell "
             "on|were|is it|was it) [on] [the date] <date a>",
             "[on] (what|which) (day of the week|weekday|day) (does|did|will|is|was) [the date] <date a> (fall|fall on|"
             "land on|land|occur|be|on)",
-            "(what|which) (weekday|day of the week) [on] <date a>", "<date a> (is|was|falls on|fell on) (what|which) (day "
+            "(what|which) (weekday|day of the week) [on] <date a>",
+            "<date a> (is|was|falls on|fell on) (what|which) (day "
             "of the week|weekday)",
             "[WHAT|name] the (day of the week|weekday) (of|for|on|that corresponds to|corresponding to) [the date] "
             "<date a>",
             "what (is|was) the (day of the week|weekday) on <date a>", "<date a> (day of the week|weekday)"},
            weekday_question},
-          {{"is [the year] <n y> a leap year", "was [the year] <n y> a leap year", "will [the year] <n y> be a leap year",
-            "is <n y> a leap year or not"}, leap},
+          {{"is [the year] <n y> a leap year", "was [the year] <n y> a leap year",
+            "will [the year] <n y> be a leap year", "is <n y> a leap year or not"},
+           leap},
           {{"how many days (are|were|will be) [there] in <month m> [of|in|,] [<n y>]",
-            "how many days (does|did|will) <month m> [of|in] [<n y>] have", "how many days in <month m> [of|in] [<n y>]",
-            "[WHAT] the number of days in <month m> [of|in] [<n y>]"}, month_length},
-          {{"how many days (are|were|will be) [there] in [the year] <n y>", "how many days (does|did|will) [the year] <n y> "
-            "have", "how many days in the year <n y>"}, year_length},
+            "how many days (does|did|will) <month m> [of|in] [<n y>] have",
+            "how many days in <month m> [of|in] [<n y>]", "[WHAT] the number of days in <month m> [of|in] [<n y>]"},
+           month_length},
+          {{"how many days (are|were|will be) [there] in [the year] <n y>",
+            "how many days (does|did|will) [the year] <n y> "
+            "have",
+            "how many days in the year <n y>"},
+           year_length},
           {{"(what|which) day of the year (is|was) <date a>", "(what|which) day number of the year (is|was) <date a>",
             "[WHAT] the (day of the year|day - of - year|ordinal date|ordinal day|day number) (of|for) <date a>",
-            "what day number (is|was) <date a>",
-            "[WHAT] the day number of <date a> (in|within) (its|the) year"}, ordinal_day},
+            "what day number (is|was) <date a>", "[WHAT] the day number of <date a> (in|within) (its|the) year"},
+           ordinal_day},
           {{"(what|which) iso week [number] (is|was|contains|does) <date a> [in|fall in|belong to|fall into]",
             "[WHAT] the iso [8601] week [number] (of|for|containing) <date a>",
-            "[in] (what|which) iso [8601] week [number] (is|was|does|did) <date a> [fall|fall in|lie]"}, week_number},
+            "[in] (what|which) iso [8601] week [number] (is|was|does|did) <date a> [fall|fall in|lie]"},
+           week_number},
           {{"what is the date today", "what is today's date", "what's today's date", "today's date",
             "what date is it today", "what's the date today", "what date is today", "what is the current date",
-            "what date is (<date a>)"}, date_itself},
+            "what date is (<date a>)"},
+           date_itself},
           {{"what day is it today", "what day is it", "what day of the week is it today", "what day is today",
-            "what day of the week is it", "what weekday is it today"}, weekday_today},
+            "what day of the week is it", "what weekday is it today"},
+           weekday_today},
       },
       date_slots());
   return kRules;

@@ -49,8 +49,7 @@ Date date_of(std::int64_t day) noexcept {
   const std::int64_t shifted = day + kEpochDay;
   const std::int64_t era = floor_divide(shifted, kDaysPerEra);
   const std::int64_t day_of_era = shifted - era * kDaysPerEra;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
   const std::int64_t day_of_march_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t month_from_march = (5 * day_of_march_year + 2) / 153;
   const auto month = static_cast<std::int32_t>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
@@ -96,16 +95,12 @@ std::int64_t business_days_after(std::int64_t from, std::int64_t to) noexcept {
 }
 
 std::int64_t add_business_days(std::int64_t from, std::int64_t count) noexcept {
-  std::int64_t day = from + floor_divide(count, 5) * 7;  // whole weeks keep the weekday
-  std::int64_t rest = count - floor_divide(count, 5) * 5;
-  const auto is_weekend = [](std::int64_t d) { return weekday_of(d) >= Weekday::kSaturday; };
-  if (rest == 0 && is_weekend(day)) {
-    // Whole weeks from a weekend end on the Friday before it, or the Monday after it.
-    const std::int64_t step = count > 0 ? -1 : 1;
-    while (count != 0 && is_weekend(day)) day += step;
-    return day;
-  }
-  while (rest > 0) {
+  const auto is_weekend = [](std::int64_t day) { return weekday_of(day) >= Weekday::kSaturday; };
+  // From a weekend, counting begins as if from the Friday before it, or backwards as if from the Monday after it.
+  while (count != 0 && is_weekend(from)) from += count > 0 ? -1 : 1;
+  const std::int64_t weeks = floor_divide(count, 5);
+  std::int64_t day = from + weeks * 7;
+  for (std::int64_t rest = count - weeks * 5; rest > 0;) {
     ++day;
     if (!is_weekend(day)) --rest;
   }

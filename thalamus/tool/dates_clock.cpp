@@ -90,10 +90,12 @@ std::optional<Solution> duration_in_unit(const Match& match) {
 
 std::optional<Solution> duration_split(const Match& match) {
   const auto seconds = seconds_in(match, 'd');
-  if (!seconds.has_value() || !is_plain(match, {"hours", "minutes", "seconds", "duration", "time"})) return std::nullopt;
+  if (!seconds.has_value() || !is_plain(match, {"hours", "minutes", "seconds", "duration", "time"}))
+    return std::nullopt;
   const bool with_seconds = match.span('s').begin != match.span('s').end;
   if (!with_seconds && *seconds % 60 != 0) return std::nullopt;
-  return solution(match.style(), duration_text(*seconds), fmt::format("{} = {}", match.text('d'), duration_text(*seconds)));
+  return solution(match.style(), duration_text(*seconds),
+                  fmt::format("{} = {}", match.text('d'), duration_text(*seconds)));
 }
 
 std::optional<Solution> duration_sum(const Match& match, int sign) {
@@ -104,8 +106,8 @@ std::optional<Solution> duration_sum(const Match& match, int sign) {
   }
   if (match.phrase().size() < 5 || *a + sign * *b < 0 || *a >= kDay * 4 || *b >= kDay * 4) return std::nullopt;
   const std::string text = duration_text(*a + sign * *b);
-  return solution(match.style(), text, fmt::format("{} {} {} = {}", match.text('d'), sign > 0 ? "+" : "-",
-                                                   match.text('e'), text));
+  return solution(match.style(), text,
+                  fmt::format("{} {} {} = {}", match.text('d'), sign > 0 ? "+" : "-", match.text('e'), text));
 }
 std::optional<Solution> durations_added(const Match& match) { return duration_sum(match, 1); }
 
@@ -225,7 +227,8 @@ std::optional<Solution> between_zones(const Match& match) {
     local = (moved % kDay + kDay) % kDay;
   }
   const std::string text = clock_text(local, clock->form) + shift;
-  return solution(match.style(), text, fmt::format("{} in {} = {} in {}", match.text('c'), from->name(), text, to->name()));
+  return solution(match.style(), text,
+                  fmt::format("{} in {} = {} in {}", match.text('c'), from->name(), text, to->name()));
 }
 
 std::optional<Solution> now_in_zone(const Match& match) {
@@ -233,7 +236,8 @@ std::optional<Solution> now_in_zone(const Match& match) {
   if (!zone.has_value() || !today(match.context).has_value() || !is_plain(match, {"time"})) return std::nullopt;
   const std::int64_t local = match.context.unix_s + zone->offset_at(match.context.unix_s);
   const std::string text = clock_text(local % kDay / 60 * 60, ClockForm::k24);
-  return solution(match.style(), text, fmt::format("In {} it is {} {}.", zone->name(), date_of(local / kDay).text(), text));
+  return solution(match.style(), text,
+                  fmt::format("In {} it is {} {}.", zone->name(), date_of(local / kDay).text(), text));
 }
 
 }  // namespace
@@ -243,45 +247,58 @@ std::span<const Rule> clock_rules() {
       {
           {{"how many <dunit u> (are|is) [there] in <duration d>", "how many <dunit u> in <duration d>",
             "(convert|express|change|WHAT) <duration d> (to|into|in|as) <dunit u>",
-            "how many <dunit u> (does|do|make|is|are) <duration d> [equal|make|last]",
-            "<duration d> (in|to) <dunit u>", "[WHAT] the number of <dunit u> in <duration d>"}, duration_in_unit},
-          {{"(convert|express|change|write|WHAT|how long is|how much is) <duration d> (to|into|in|as) hours and minutes",
+            "how many <dunit u> (does|do|make|is|are) <duration d> [equal|make|last]", "<duration d> (in|to) <dunit u>",
+            "[WHAT] the number of <dunit u> in <duration d>"},
+           duration_in_unit},
+          {{"(convert|express|change|write|WHAT|how long is|how much is) <duration d> (to|into|in|as) hours and "
+            "minutes",
             "(convert|express|change|write|WHAT|how long is|how much is) <duration d> (to|into|in|as) (hours , minutes "
-            "[,] and <word s>|minutes and <word s>)"}, duration_split},
+            "[,] and <word s>|minutes and <word s>)"},
+           duration_split},
           {{"add <duration d> (to|and) <duration e>", "[WHAT] [the sum of] <duration d> (plus|and|+) <duration e>"},
            durations_added},
           {{"add <duration d> to <clock c>", "[WHAT] <clock c> (plus|+) <duration d>",
-            "(what time is it|what time is|what time will it be|what is the time|WHAT the time|what will the time be|what "
+            "(what time is it|what time is|what time will it be|what is the time|WHAT the time|what will the time "
+            "be|what "
             "time comes|at what time is it) [exactly] <duration d> (after|past|from|later than) <clock c>",
-            "if [it is|it's|the time is|it is now|it is currently] <clock c> [now] [,] (what time will it be|what time is "
+            "if [it is|it's|the time is|it is now|it is currently] <clock c> [now] [,] (what time will it be|what time "
+            "is "
             "it|what will the time be|what time will it be) (in|after) <duration d>",
-            "if [it is|it's|the time is|it is now|it is currently] <clock c> [now] [,] (what time will it be|what time is "
+            "if [it is|it's|the time is|it is now|it is currently] <clock c> [now] [,] (what time will it be|what time "
+            "is "
             "it) <duration d> (later|from now)",
             "(it is|it's|the time is) <clock c> [now] [,|.] what time will it be in <duration d>",
             "(a|the) (meeting|film|movie|train|flight|class|lesson|concert|show|train journey|journey|trip) (starts|"
             "begins|leaves|departs) at <clock c> and (lasts|takes|runs for|runs) <duration d> [,|.] (when does it end|"
             "what time does it end|at what time does it end|when does it arrive|at what time does it arrive|what time "
-            "does it arrive|when does it finish|what time does it finish)"}, clock_after},
+            "does it arrive|when does it finish|what time does it finish)"},
+           clock_after},
           {{"subtract <duration d> from <clock c>", "[WHAT] <clock c> (minus|-) <duration d>",
             "(what time is it|what time is|what time was it|what time was|what is the time|WHAT the time) [exactly] "
             "<duration d> (before|prior to|earlier than) <clock c>",
             "if [it is|it's|the time is|it is now] <clock c> [now] [,] what time was it <duration d> (ago|earlier)"},
            clock_before},
           {{"how long (is it|is|is the time) (from|between) <clock a> (to|until|till|and) <clock b>",
-            "how much time (is there|is|passes|elapses|has passed|passed|elapsed) (from|between) <clock a> (to|until|till|"
+            "how much time (is there|is|passes|elapses|has passed|passed|elapsed) (from|between) <clock a> "
+            "(to|until|till|"
             "and) <clock b>",
             "[WHAT] the (time|duration|elapsed time|time difference|difference|interval) (from|between) <clock a> (to|"
             "until|till|and) <clock b>",
-            "how (long|many hours and minutes) [are there|is it|are] (from|between) <clock a> (to|until|till|and) <clock "
-            "b>"}, clock_between},
+            "how (long|many hours and minutes) [are there|is it|are] (from|between) <clock a> (to|until|till|and) "
+            "<clock "
+            "b>"},
+           clock_between},
           {{"how many <dunit u> (are|is|pass|elapse) [there|it] (from|between) <clock a> (to|until|till|and) <clock b>",
             "how many <dunit u> (from|between) <clock a> (to|until|till|and) <clock b>",
             "[WHAT] the number of <dunit u> (from|between) <clock a> (to|until|till|and) <clock b>"},
            clock_between_unit},
           {{"(convert|change|write|express|WHAT) [the time] <clock c> (to|into|in|as|using) [a|the] (24 - hour|24 hour|"
-            "military) (time|format|clock|notation|clock time|clock format|time format)"}, to_24},
-          {{"(convert|change|write|express|WHAT) [the time] <clock c> (to|into|in|as|using) [a|the] (12 - hour|12 hour) "
-            "(time|format|clock|notation|clock time|clock format|time format)"}, to_12},
+            "military) (time|format|clock|notation|clock time|clock format|time format)"},
+           to_24},
+          {{"(convert|change|write|express|WHAT) [the time] <clock c> (to|into|in|as|using) [a|the] (12 - hour|12 "
+            "hour) "
+            "(time|format|clock|notation|clock time|clock format|time format)"},
+           to_12},
       },
       date_slots());
   return kRules;
@@ -300,9 +317,11 @@ std::span<const Rule> zone_rules() {
            now_in_zone},
           {{"(convert|change|translate|WHAT) <clock c> [in] <zone f> [on <date d>] (to|into|in) <zone t> [on <date d>]",
             "what time is <clock c> [in] <zone f> [on <date d>] in <zone t> [on <date d>]",
-            "(if|when) [it is|it's|the time is] <clock c> [in] <zone f> [on <date d>] [,] what time is it [in|at] <zone t>",
+            "(if|when) [it is|it's|the time is] <clock c> [in] <zone f> [on <date d>] [,] what time is it [in|at] "
+            "<zone t>",
             "what time is it in <zone t> (when|if) it is <clock c> [in] <zone f> [on <date d>]",
-            "<clock c> [in] <zone f> (to|in|into) <zone t>"}, between_zones},
+            "<clock c> [in] <zone f> (to|in|into) <zone t>"},
+           between_zones},
       },
       kTypes);
   return kRules;

@@ -10,8 +10,9 @@
 namespace thalamus::tool {
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths = {"january", "february", "march",     "april",   "may",      "june",
-                                                      "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<std::string_view, 12> kMonths = {"january",   "february", "march",    "april",
+                                                      "may",       "june",     "july",     "august",
+                                                      "september", "october",  "november", "december"};
 constexpr std::array<std::string_view, 7> kWeekdays = {"monday", "tuesday",  "wednesday", "thursday",
                                                        "friday", "saturday", "sunday"};
 
@@ -118,8 +119,8 @@ void ends_weekday(const Phrase& phrase, std::uint32_t begin, std::uint32_t, std:
 }
 /// "days", "business days": what a date is moved by.
 void ends_step(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
-  constexpr std::string_view kSteps[] = {"day",  "days",   "week",  "weeks",    "month",      "months",
-                                         "year", "years",  "fortnight", "fortnights", "weekdays", "workdays"};
+  constexpr std::string_view kSteps[] = {"day",  "days",  "week",      "weeks",      "month",    "months",
+                                         "year", "years", "fortnight", "fortnights", "weekdays", "workdays"};
   constexpr std::string_view kBusiness[] = {"business", "working", "work"};
   std::uint32_t at = begin;
   const auto has = [&](std::span<const std::string_view> words) {
@@ -193,7 +194,8 @@ std::optional<std::int64_t> day_in(const Match& match, char slot) {
 
 std::optional<ClockMatch> match_clock(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit) {
   if (begin >= limit) return std::nullopt;
-  if (phrase.is(begin, "noon") || phrase.is(begin, "midday")) return ClockMatch{43'200, false, ClockForm::k12, begin + 1};
+  if (phrase.is(begin, "noon") || phrase.is(begin, "midday"))
+    return ClockMatch{43'200, false, ClockForm::k12, begin + 1};
   if (phrase.is(begin, "midnight")) return ClockMatch{0, false, ClockForm::k12, begin + 1};
   const auto hour = integer_at(phrase, begin, limit, 1, 2);
   if (!hour.has_value()) return std::nullopt;
@@ -245,9 +247,9 @@ std::optional<std::int64_t> duration_unit(const Phrase& phrase, std::uint32_t at
     std::string_view name;
     std::int64_t seconds;
   };
-  constexpr Entry kUnits[] = {{"second", 1},  {"seconds", 1},  {"sec", 1},      {"secs", 1},    {"s", 1},
-                              {"minute", 60}, {"minutes", 60}, {"min", 60},     {"mins", 60},   {"m", 60},
-                              {"hour", 3600}, {"hours", 3600}, {"hr", 3600},    {"hrs", 3600},  {"h", 3600},
+  constexpr Entry kUnits[] = {{"second", 1},   {"seconds", 1},   {"sec", 1},        {"secs", 1},       {"s", 1},
+                              {"minute", 60},  {"minutes", 60},  {"min", 60},       {"mins", 60},      {"m", 60},
+                              {"hour", 3600},  {"hours", 3600},  {"hr", 3600},      {"hrs", 3600},     {"h", 3600},
                               {"day", 86'400}, {"days", 86'400}, {"week", 604'800}, {"weeks", 604'800}};
   for (const Entry& entry : kUnits) {
     if (phrase.is(at, entry.name)) return entry.seconds;
@@ -294,10 +296,9 @@ std::optional<DurationMatch> match_duration(const Phrase& phrase, std::uint32_t 
 }
 
 std::span<const SlotType> date_slots() {
-  static constexpr SlotType kSlots[] = {{"date", ends_date},          {"clock", ends_clock},
-                                        {"duration", ends_duration},  {"dunit", ends_duration_unit},
-                                        {"weekday", ends_weekday},    {"month", ends_month},
-                                        {"step", ends_step}};
+  static constexpr SlotType kSlots[] = {
+      {"date", ends_date},       {"clock", ends_clock}, {"duration", ends_duration}, {"dunit", ends_duration_unit},
+      {"weekday", ends_weekday}, {"month", ends_month}, {"step", ends_step}};
   return kSlots;
 }
 

@@ -81,7 +81,8 @@ class RuleReader {
   std::optional<std::int32_t> integer() {
     std::int32_t value = 0;
     const std::size_t begin = at_;
-    while (!done() && text_[at_] >= '0' && text_[at_] <= '9' && at_ - begin < 4) value = value * 10 + (text_[at_++] - '0');
+    while (!done() && text_[at_] >= '0' && text_[at_] <= '9' && at_ - begin < 4)
+      value = value * 10 + (text_[at_++] - '0');
     return at_ == begin ? std::nullopt : std::optional<std::int32_t>(value);
   }
   /// [+-]hh[:mm[:ss]]

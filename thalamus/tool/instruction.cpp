@@ -8,40 +8,44 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-bool contains(Words words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
+bool contains(Words words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
 
 constexpr std::string_view kStarters[] = {
-    "answer", "reply",  "respond", "give",  "return", "output", "write",   "provide", "print",  "state", "show",
-    "report", "express", "only",   "just",  "no",     "don't",  "do",      "round",   "please", "thanks", "thank",
-    "use",    "keep",   "include", "your",  "the",    "format", "think",   "present", "leave",  "skip",  "i",
-    "nothing", "without", "say",   "list",  "submit", "hi",     "hello",   "hey",     "reduce", "simplify", "make",
-    "be",     "name",    "separate", "express", "put"};
+    "answer", "reply",  "respond",  "give",    "return",  "output", "write",    "provide", "print", "state",
+    "show",   "report", "express",  "only",    "just",    "no",     "don't",    "do",      "round", "please",
+    "thanks", "thank",  "use",      "keep",    "include", "your",   "the",      "format",  "think", "present",
+    "leave",  "skip",   "i",        "nothing", "without", "say",    "list",     "submit",  "hi",    "hello",
+    "hey",    "reduce", "simplify", "make",    "be",      "name",   "separate", "express", "put"};
 /// Words that say nothing beyond "the answer, alone or with working".
 constexpr std::string_view kNeutral[] = {
-    "answer",  "reply",   "respond", "give",    "return", "output",  "write",     "provide",  "print",    "state",
-    "show",    "report",  "express", "submit",  "type",   "say",     "present",   "keep",     "include",  "do",
-    "not",     "don't",   "with",    "your",    "the",    "a",       "an",        "single",   "one",      "final",
-    "exact",   "result",  "value",   "solution", "response", "please", "thanks",  "thank",    "you",      "me",
-    "in",      "of",      "as",      "is",      "it",     "for",     "to",        "and",      "or",       "nor",
-    "any",     "working", "work",    "step",    "steps",  "by",      "all",       "extra",    "additional", "other",
-    "text",    "commentary", "explanation", "explanations", "explain", "explaining", "reasoning", "full", "short",
-    "brief",   "correct", "only",    "just",    "no",     "nothing", "else",      "without",  "alone",    "itself",
-    "simply",  "plain",   "need",    "i",       "that",   "want",    "think",     "carefully", "accurate", "must",
-    "should",  "be",      "very",    "much",    "advance", "on",     "own",       "line",     "its",      "punctuation",
-    "format",  "form",    "formatting", "sentence", "sentences", "here", "hi",    "hello",    "hey",      "there",
-    "using",   "clear",   "concise", "precise", "precisely", "exactly", "leave",  "out",      "skip",     "put",
-    "when",    "necessary", "if",    "words",   "so",     "math",    "question",  "quick",    "have",     "asked",
-    "make",    "sure",    "add",     "anything", "quotes", "quotation", "marks",  "surrounding"};
+    "answer",     "reply",      "respond",     "give",    "return",   "output",     "write",       "provide",
+    "print",      "state",      "show",        "report",  "express",  "submit",     "type",        "say",
+    "present",    "keep",       "include",     "do",      "not",      "don't",      "with",        "your",
+    "the",        "a",          "an",          "single",  "one",      "final",      "exact",       "result",
+    "value",      "solution",   "response",    "please",  "thanks",   "thank",      "you",         "me",
+    "in",         "of",         "as",          "is",      "it",       "for",        "to",          "and",
+    "or",         "nor",        "any",         "working", "work",     "step",       "steps",       "by",
+    "all",        "extra",      "additional",  "other",   "text",     "commentary", "explanation", "explanations",
+    "explain",    "explaining", "reasoning",   "full",    "short",    "brief",      "correct",     "only",
+    "just",       "no",         "nothing",     "else",    "without",  "alone",      "itself",      "simply",
+    "plain",      "need",       "i",           "that",    "want",     "think",      "carefully",   "accurate",
+    "must",       "should",     "be",          "very",    "much",     "advance",    "on",          "own",
+    "line",       "its",        "punctuation", "format",  "form",     "formatting", "sentence",    "sentences",
+    "here",       "hi",         "hello",       "hey",     "there",    "using",      "clear",       "concise",
+    "precise",    "precisely",  "exactly",     "leave",   "out",      "skip",       "put",         "when",
+    "necessary",  "if",         "words",       "so",      "math",     "question",   "quick",       "have",
+    "asked",      "make",       "sure",        "add",     "anything", "quotes",     "quotation",   "marks",
+    "surrounding"};
 /// Words that name the kind of thing the answer must be; the tool checks that its answer is one.
 constexpr std::string_view kNouns[] = {
-    "number", "numbers", "integer", "integers", "digit",  "digits",  "date",   "day",    "weekday", "week",
-    "time",   "word",    "letter",  "letters",  "list",   "string",  "name",   "yes",    "character", "elements",
-    "items",  "sum",     "product", "total",    "numeric", "numerical", "whole", "expression", "true", "false",
-    "year",   "month",   "days",    "hours",    "minutes", "seconds", "weeks", "months", "years",   "set",
-    "values", "amount",  "count",   "quantity", "difference", "quotient", "remainder", "duration", "element", "item",
-    "uppercase", "lowercase", "reversed", "sorted", "sequence", "converted", "measurement", "percentage"};
+    "number",      "numbers",   "integer",   "integers",   "digit",      "digits",   "date",      "day",
+    "weekday",     "week",      "time",      "word",       "letter",     "letters",  "list",      "string",
+    "name",        "yes",       "character", "elements",   "items",      "sum",      "product",   "total",
+    "numeric",     "numerical", "whole",     "expression", "true",       "false",    "year",      "month",
+    "days",        "hours",     "minutes",   "seconds",    "weeks",      "months",   "years",     "set",
+    "values",      "amount",    "count",     "quantity",   "difference", "quotient", "remainder", "duration",
+    "element",     "item",      "uppercase", "lowercase",  "reversed",   "sorted",   "sequence",  "converted",
+    "measurement", "percentage"};
 
 std::optional<Rational> nearest_unit(std::string_view word) {
   if (word == "integer" || word == "whole" || word == "unit" || word == "one") return Rational(1);
@@ -83,8 +87,8 @@ class InstructionReader {
     if (alone) {
       style_.terse = true;
       for (const std::string& noun : style_.nouns) {
-        const bool number = noun == "number" || noun == "digits" || noun == "numeric" || noun == "numerical" ||
-                            noun == "integer";
+        const bool number =
+            noun == "number" || noun == "digits" || noun == "numeric" || noun == "numerical" || noun == "integer";
         style_.number_only = style_.number_only || number;
       }
     }
@@ -148,8 +152,8 @@ class InstructionReader {
   }
 
   std::uint32_t read_units(std::uint32_t at) {
-    const bool none = at > 0 && (phrase_.is(at - 1, "no") || phrase_.is(at - 1, "without") || phrase_.is(at - 1, "or") ||
-                                 phrase_.is(at - 1, "any"));
+    const bool none = at > 0 && (phrase_.is(at - 1, "no") || phrase_.is(at - 1, "without") ||
+                                 phrase_.is(at - 1, "or") || phrase_.is(at - 1, "any"));
     (none ? style_.number_only : style_.keep_units) = true;
     return at + 1;
   }
@@ -181,7 +185,8 @@ class InstructionReader {
     const std::uint32_t next = count->end;
     const auto digits = static_cast<std::uint32_t>(*places);
     if (phrase_.is(next, "decimals") || phrase_.is(next, "dp") ||
-        (phrase_.is(next, "decimal") && (next + 1 >= end_ || phrase_[next + 1].kind == TokenKind::kSymbol))) return set(style_.decimals, digits, next + 1);
+        (phrase_.is(next, "decimal") && (next + 1 >= end_ || phrase_[next + 1].kind == TokenKind::kSymbol)))
+      return set(style_.decimals, digits, next + 1);
     if (phrase_.is(next, "decimal") &&
         (phrase_.is(next + 1, "places") || phrase_.is(next + 1, "place") || phrase_.is(next + 1, "digits"))) {
       return set(style_.decimals, digits, next + 2);
@@ -218,8 +223,8 @@ const std::vector<Pattern>& openings() {
     std::vector<Pattern> patterns;
     for (const char* source :
          {"(hi|hello|hey|hi there|hello there|good morning|good evening) [,|!|.|-]", "(please|kindly|pls) [,]",
-          "(can|could|would|will) you [please|kindly] [help me to|help me]",
-          "(tell|show|give) me [please|,]", "let me know", "help me [to]", "do you know", "could i know",
+          "(can|could|would|will) you [please|kindly] [help me to|help me]", "(tell|show|give) me [please|,]",
+          "let me know", "help me [to]", "do you know", "could i know",
           "i (need|want|would like|'d like) (to know|you to|to find out|to calculate)", "i'd like (to know|you to)",
           "i (was|am) wondering [,]", "i'm wondering [,]", "quick (question|one|math question) [:|,|-|—]",
           "[math] (question|q|problem|task|exercise) [:]", "(ok|okay|so|now|well) ,", "just tell me"}) {
@@ -286,9 +291,9 @@ std::uint32_t peel_suffix(const Phrase& phrase, std::uint32_t begin, std::uint32
       if (suffix.courtesy) return at;
       Style changed = style;
       std::uint32_t first = at;
-      while (first < end && (phrase.is(first, ",") || phrase.is(first, "and") || phrase.is(first, "to") ||
-                             phrase.is(first, "off") || phrase.is(first, "accurate") || phrase.is(first, "written") ||
-                             phrase.is(first, "expressed"))) {
+      while (first < end &&
+             (phrase.is(first, ",") || phrase.is(first, "and") || phrase.is(first, "to") || phrase.is(first, "off") ||
+              phrase.is(first, "accurate") || phrase.is(first, "written") || phrase.is(first, "expressed"))) {
         ++first;
       }
       if (!InstructionReader(phrase, end, changed).read(first)) continue;

@@ -13,23 +13,25 @@ struct NumberWord {
   int value;
 };
 
-constexpr NumberWord kUnits[] = {
-    {"zero", 0},    {"one", 1},        {"two", 2},       {"three", 3},    {"four", 4},     {"five", 5},   {"six", 6},
-    {"seven", 7},   {"eight", 8},      {"nine", 9},      {"ten", 10},     {"eleven", 11},  {"twelve", 12}, {"thirteen", 13},
-    {"fourteen", 14}, {"fifteen", 15}, {"sixteen", 16},  {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19}};
+constexpr NumberWord kUnits[] = {{"zero", 0},     {"one", 1},        {"two", 2},       {"three", 3},
+                                 {"four", 4},     {"five", 5},       {"six", 6},       {"seven", 7},
+                                 {"eight", 8},    {"nine", 9},       {"ten", 10},      {"eleven", 11},
+                                 {"twelve", 12},  {"thirteen", 13},  {"fourteen", 14}, {"fifteen", 15},
+                                 {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19}};
 constexpr NumberWord kTens[] = {{"twenty", 20}, {"thirty", 30},  {"forty", 40},  {"fourty", 40}, {"fifty", 50},
                                 {"sixty", 60},  {"seventy", 70}, {"eighty", 80}, {"ninety", 90}};
-constexpr NumberWord kOrdinals[] = {
-    {"first", 1},     {"second", 2},      {"third", 3},      {"fourth", 4},      {"fifth", 5},      {"sixth", 6},
-    {"seventh", 7},   {"eighth", 8},      {"ninth", 9},      {"tenth", 10},      {"eleventh", 11},  {"twelfth", 12},
-    {"thirteenth", 13}, {"fourteenth", 14}, {"fifteenth", 15}, {"sixteenth", 16}, {"seventeenth", 17}, {"eighteenth", 18},
-    {"nineteenth", 19}, {"twentieth", 20}, {"thirtieth", 30}};
+constexpr NumberWord kOrdinals[] = {{"first", 1},        {"second", 2},      {"third", 3},       {"fourth", 4},
+                                    {"fifth", 5},        {"sixth", 6},       {"seventh", 7},     {"eighth", 8},
+                                    {"ninth", 9},        {"tenth", 10},      {"eleventh", 11},   {"twelfth", 12},
+                                    {"thirteenth", 13},  {"fourteenth", 14}, {"fifteenth", 15},  {"sixteenth", 16},
+                                    {"seventeenth", 17}, {"eighteenth", 18}, {"nineteenth", 19}, {"twentieth", 20},
+                                    {"thirtieth", 30}};
 struct Scale {
   std::string_view word;
   std::int64_t value;
 };
-constexpr Scale kScales[] = {{"trillion", 1'000'000'000'000}, {"billion", 1'000'000'000}, {"million", 1'000'000},
-                             {"thousand", 1000}};
+constexpr Scale kScales[] = {
+    {"trillion", 1'000'000'000'000}, {"billion", 1'000'000'000}, {"million", 1'000'000}, {"thousand", 1000}};
 
 template <std::size_t size>
 std::optional<int> find(const NumberWord (&table)[size], const Token& token) {

@@ -30,10 +30,10 @@ struct Symbol {
 
 /// Signs outside ASCII that have a plain form.
 constexpr Symbol kSymbols[] = {
-    {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"}, {"÷", "/"},  {"∕", "/"},   {"⁄", "/"},   {"−", "-"},    {"–", "-"},
-    {"—", "—"}, {"√", "√"}, {"∛", "∛"}, {"²", "²"}, {"³", "³"},  {"°", "°"},   {"º", "°"},   {"℃", "℃"},    {"℉", "℉"},
-    {"’", "'"}, {"‘", "'"}, {"∪", "∪"}, {"∩", "∩"}, {"→", "→"},  {"≈", "≈"},   {"…", "…"},   {"“", "\""},   {"”", "\""},
-    {"«", "«"}, {"»", "»"}, {"•", "•"}, {"∖", "\\"}, {"½", "½"}, {"¼", "¼"},   {"¾", "¾"},   {"\u00a0", " "},
+    {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"},  {"÷", "/"}, {"∕", "/"}, {"⁄", "/"}, {"−", "-"},      {"–", "-"},
+    {"—", "—"}, {"√", "√"}, {"∛", "∛"}, {"²", "²"},  {"³", "³"}, {"°", "°"}, {"º", "°"}, {"℃", "℃"},      {"℉", "℉"},
+    {"’", "'"}, {"‘", "'"}, {"∪", "∪"}, {"∩", "∩"},  {"→", "→"}, {"≈", "≈"}, {"…", "…"}, {"“", "\""},     {"”", "\""},
+    {"«", "«"}, {"»", "»"}, {"•", "•"}, {"∖", "\\"}, {"½", "½"}, {"¼", "¼"}, {"¾", "¾"}, {"\u00a0", " "},
 };
 
 const Symbol* symbol_at(std::string_view text, std::size_t at) noexcept {
@@ -156,8 +156,8 @@ class Tokeniser {
     const std::string_view rest = text_.substr(at_);
     std::string_view open;
     std::string_view close;
-    constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
-        {"\"", "\""}, {"“", "”"}, {"«", "»"}, {"`", "`"}, {"‘", "’"}, {"'", "'"}};
+    constexpr std::pair<std::string_view, std::string_view> kPairs[] = {{"\"", "\""}, {"“", "”"}, {"«", "»"},
+                                                                        {"`", "`"},   {"‘", "’"}, {"'", "'"}};
     std::size_t kind = 0;
     for (; kind < std::size(kPairs) && open.empty(); ++kind) {
       if (!rest.starts_with(kPairs[kind].first)) continue;
@@ -237,8 +237,7 @@ void ends_number(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit,
   if (const auto number = match_number(phrase, begin, limit); number.has_value()) ends.push_back(number->end);
 }
 
-constexpr SlotType kBuiltinTypes[] = {
-    {"any", ends_any}, {"word", ends_word}, {"q", ends_quoted}, {"n", ends_number}};
+constexpr SlotType kBuiltinTypes[] = {{"any", ends_any}, {"word", ends_word}, {"q", ends_quoted}, {"n", ends_number}};
 
 }  // namespace
 
@@ -370,8 +369,7 @@ bool Pattern::match(const Phrase& phrase, std::uint32_t begin, std::uint32_t end
   return run(state, 0, begin);
 }
 
-std::optional<std::uint32_t> Pattern::match_prefix(const Phrase& phrase, std::uint32_t begin,
-                                                   std::uint32_t end) const {
+std::optional<std::uint32_t> Pattern::match_prefix(const Phrase& phrase, std::uint32_t begin, std::uint32_t end) const {
   if (begin >= end || !may_begin(phrase[begin])) return std::nullopt;
   const Accept none;
   Run state{phrase, end, none};

@@ -1,5 +1,5 @@
-/// A text as tokens, and patterns over tokens. All tools recognise their questions by patterns that must match the whole
-/// question; what no pattern describes is nobody's claim. Patterns are tables, so that a new wording is one line.
+/// A text as tokens, and patterns over tokens. All tools recognise their questions by patterns that must match the
+/// whole question; what no pattern describes is nobody's claim. Patterns are tables, so that a new wording is one line.
 #pragma once
 
 #include <array>
@@ -23,12 +23,12 @@ struct Token {
   bool new_line = false;    ///< a line break stands before it
   std::uint32_t begin = 0;  ///< bytes in the text
   std::uint32_t end = 0;
-  std::uint32_t hash = 0;   ///< of `lower`; a quotation has none
-  std::string lower;  ///< lower case, symbols normalised (× is *, – is -); of a quotation its content as written
+  std::uint32_t hash = 0;  ///< of `lower`; a quotation has none
+  std::string lower;       ///< lower case, symbols normalised (× is *, – is -); of a quotation its content as written
 };
 
-/// A bounded, tokenised text. Words are letters with inner apostrophes; numbers keep their thousands commas; a quotation
-/// is one token.
+/// A bounded, tokenised text. Words are letters with inner apostrophes; numbers keep their thousands commas; a
+/// quotation is one token.
 class Phrase {
  public:
   static constexpr std::size_t kTokensMax = 5000;
@@ -72,9 +72,9 @@ struct SlotType {
   void (*ends)(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends);
 };
 
-/// Pattern text: words and symbols as they are ({ and } stand for parentheses in the text); (a|b c) one of; [a|b] one of or nothing; <type x> a slot named x. Slot
-/// types are those given and the built-in `any` (one token or more), `word`, `n` (a number in digits or words) and
-/// `q` (a quotation). Matching backtracks within a fixed number of steps.
+/// Pattern text: words and symbols as they are ({ and } stand for parentheses in the text); (a|b c) one of; [a|b] one
+/// of or nothing; <type x> a slot named x. Slot types are those given and the built-in `any` (one token or more),
+/// `word`, `n` (a number in digits or words) and `q` (a quotation). Matching backtracks within a fixed number of steps.
 class Pattern {
  public:
   explicit Pattern(std::string_view source, std::span<const SlotType> types = {});

@@ -100,10 +100,10 @@ void peel(Question& question) {
 
 /// Words that may point to an earlier turn.
 bool refers_back(const Phrase& phrase) {
-  constexpr std::string_view kWords[] = {"that",   "it",    "this",  "those",  "these", "them",    "they", "previous",
-                                         "above",  "again", "same",  "instead", "result", "earlier", "last", "then",
-                                         "former", "latter", "its",  "now",    "also",  "too",     "and",  "ok",
-                                         "what about", "how", "answer"};
+  constexpr std::string_view kWords[] = {"that",     "it",    "this",   "those",      "these",   "them",   "they",
+                                         "previous", "above", "again",  "same",       "instead", "result", "earlier",
+                                         "last",     "then",  "former", "latter",     "its",     "now",    "also",
+                                         "too",      "and",   "ok",     "what about", "how",     "answer"};
   if (phrase.size() < 4) return true;
   const std::string& first = phrase[0].lower;
   if (first == "and" || first == "now" || first == "how" || first == "then" || first == "ok") {
@@ -138,9 +138,8 @@ bool fits(const core::Message& message, TextLimits limits) {
   if (bytes <= limits.letters_max) return true;
   std::size_t letters = 0;
   for (const core::Part& part : message.parts) {
-    letters += static_cast<std::size_t>(std::count_if(part.text.begin(), part.text.end(), [](char c) {
-      return static_cast<unsigned char>((c | 0x20) - 'a') < 26;
-    }));
+    letters += static_cast<std::size_t>(std::count_if(
+        part.text.begin(), part.text.end(), [](char c) { return static_cast<unsigned char>((c | 0x20) - 'a') < 26; }));
   }
   return letters <= limits.letters_max;
 }
@@ -157,9 +156,8 @@ std::optional<Question> read_question(const core::Request& request, TextLimits l
   if (!is_permitted(request) || !fits(request.messages.back(), limits)) return std::nullopt;
   auto phrase = Phrase::read(request.last_user_text());
   if (!phrase.has_value() || phrase->size() < 2) return std::nullopt;
-  const bool conversation = std::count_if(request.messages.begin(), request.messages.end(), [](const auto& message) {
-                              return message.role != core::Role::kSystem;
-                            }) > 1;
+  const bool conversation = std::count_if(request.messages.begin(), request.messages.end(),
+                                          [](const auto& message) { return message.role != core::Role::kSystem; }) > 1;
   if (conversation && refers_back(*phrase)) return std::nullopt;
   Question question;
   question.end = static_cast<std::uint32_t>(phrase->size());

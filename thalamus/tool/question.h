@@ -1,5 +1,5 @@
-/// The last user turn without its courtesies: greeting, frame and instructions about the form of the answer are read and
-/// taken off, so that the tools see the question alone. What is not understood stays, and makes the tools decline.
+/// The last user turn without its courtesies: greeting, frame and instructions about the form of the answer are read
+/// and taken off, so that the tools see the question alone. What is not understood stays, and makes the tools decline.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,8 @@ struct Question {
   Style style;
 };
 
-/// How long a text a tool looks at. Letters are counted before anything is read, so that long prose costs next to nothing.
+/// How long a text a tool looks at. Letters are counted before anything is read, so that long prose costs next to
+/// nothing.
 struct TextLimits {
   std::size_t bytes_max;
   std::size_t letters_max;

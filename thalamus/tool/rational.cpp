@@ -154,8 +154,8 @@ std::string Rational::fixed_text(std::uint32_t decimals) const {
 std::string Rational::significant_text(std::uint32_t digits) const {
   if (is_zero()) return "0";
   // The place of the leading digit, found from an estimate that is at most one off.
-  const auto bits = static_cast<std::int64_t>(numerator_.bit_length()) -
-                    static_cast<std::int64_t>(denominator_.bit_length());
+  const auto bits =
+      static_cast<std::int64_t>(numerator_.bit_length()) - static_cast<std::int64_t>(denominator_.bit_length());
   std::int64_t leading = (bits * 30103) / 100000 - 2;
   const Rational size = magnitude();
   while (size >= power(Rational(10), static_cast<std::int32_t>(leading + 1))) ++leading;

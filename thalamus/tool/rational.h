@@ -14,8 +14,8 @@ namespace thalamus::tool {
 class Rational {
  public:
   Rational() = default;
-  Rational(std::int64_t value) : numerator_(value) {}            // NOLINT(google-explicit-constructor)
-  Rational(BigInt value) : numerator_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
+  Rational(std::int64_t value) : numerator_(value) {}       // NOLINT(google-explicit-constructor)
+  Rational(BigInt value) : numerator_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   /// The denominator must not be zero.
   Rational(BigInt numerator, BigInt denominator);
   /// "12", "1,234,567.5", "-2.50", "1.5e-3", "22/7"; exponents up to 300. Commas only as thousands separators.

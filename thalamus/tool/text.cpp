@@ -69,8 +69,7 @@ std::optional<Solution> reverse_words(const Match& match) {
   std::reverse(words.begin(), words.end());
   std::string answer;
   for (const std::string& word : words) answer += (answer.empty() ? "" : " ") + word;
-  if (!match.style().is_unrounded() ||
-      !match.style().allows({"string", "reversed", "sequence", "list"})) {
+  if (!match.style().is_unrounded() || !match.style().allows({"string", "reversed", "sequence", "list"})) {
     return std::nullopt;
   }
   return solution(match.style(), std::move(answer), fmt::format("{} words in reverse order:", words.size()));
@@ -96,8 +95,8 @@ std::optional<Solution> recase(const Match& match, Case to) {
   if (!text.has_value()) return std::nullopt;
   const std::string before = *text;
   if (to == Case::kTitle) {
-    constexpr std::string_view kSmall[] = {"a",  "an", "the", "of", "and", "or",  "in",  "on", "at",   "to", "for",
-                                           "by", "as", "but", "nor", "is", "with", "from", "vs", "into", "so"};
+    constexpr std::string_view kSmall[] = {"a",  "an", "the", "of",  "and", "or",   "in",   "on", "at",   "to", "for",
+                                           "by", "as", "but", "nor", "is",  "with", "from", "vs", "into", "so"};
     bool start = true;
     for (char& c : *text) {
       c = start ? upper(c) : lower(c);
@@ -256,47 +255,63 @@ std::optional<Solution> concatenate(const Match& match) {
 std::span<const Rule> string_rules() {
   static const std::vector<Rule> kRules = compile_rules(
       {
-          {{"reverse [[the] (string|word|text|letters of|letters in|characters of|characters in|order of the letters in|"
+          {{"reverse [[the] (string|word|text|letters of|letters in|characters of|characters in|order of the letters "
+            "in|"
             "order of the characters in|sequence of letters in|following string|following word|following text|phrase|"
             "sentence)] [the word|the string|of the word] [:] <q a>",
             "reverse [the] (word|letters of|letters in|letters of the word|letters in the word|string|characters of|"
             "characters in|characters of the string|characters of the word) [:] <word_or_q a>",
             "reverse [the|this|the following] (string|word|text) : <any a>",
-            "(spell|write|print) [the word|the string] [:] <word_or_q a> (backwards|backward|in reverse|reversed|in reverse "
-            "order)", "(what is|what's) [the word|the string] <word_or_q a> (spelled|written|spelt) (backwards|backward|in "
-            "reverse)", "(what is|what's) [the word|the string] <q a> (backwards|reversed|in reverse)",
+            "(spell|write|print) [the word|the string] [:] <word_or_q a> (backwards|backward|in reverse|reversed|in "
+            "reverse "
+            "order)",
+            "(what is|what's) [the word|the string] <word_or_q a> (spelled|written|spelt) (backwards|backward|in "
+            "reverse)",
+            "(what is|what's) [the word|the string] <q a> (backwards|reversed|in reverse)",
             "(what is|what's|give|write) the reverse of [the] (string|word) [:] <word_or_q a>",
             "(what is|what's|give|write) the (reverse|reversal) of <q a>",
-            "how (do you|would you|do i) spell <word_or_q a> backwards"}, reverse},
-          {{"reverse the (order of the words|word order|order of words|sequence of the words) (in|of) [[the] (sentence|phrase|"
+            "how (do you|would you|do i) spell <word_or_q a> backwards"},
+           reverse},
+          {{"reverse the (order of the words|word order|order of words|sequence of the words) (in|of) [[the] "
+            "(sentence|phrase|"
             "text|following sentence|following phrase|string|this sentence)] [:] <q a>",
             "reverse the (order of the words|word order|order of words) (in|of) [the|this|the following] "
             "(sentence|phrase|text|string) : <any a>",
-            "(write|give|put) the words (of|in) <q a> in reverse order"}, reverse_words},
-          {{"(convert|change|turn|put|write|transform|make) [the|this|the following] [string|word|text|phrase|sentence] <q a> "
+            "(write|give|put) the words (of|in) <q a> in reverse order"},
+           reverse_words},
+          {{"(convert|change|turn|put|write|transform|make) [the|this|the following] "
+            "[string|word|text|phrase|sentence] <q a> "
             "(to|into|in|using) [all] <any c>",
             "(convert|change|turn|put|write|transform) [the|this|the following] (string|word|text|phrase|sentence) "
             "<word_or_q a> (to|into|in|using) [all] <any c>",
             "(convert|change|turn|put|write|transform) <word_or_q a> (to|into|in) [all] <any c>",
-            "(convert|change|turn|put|write|transform) [the|this|the following] [string|word|text|phrase|sentence] (to|into|"
+            "(convert|change|turn|put|write|transform) [the|this|the following] [string|word|text|phrase|sentence] "
+            "(to|into|"
             "in) [all] <any c> : <q a>",
-            "(convert|change|turn|put|write|transform) [the|this|the following] (string|word|text|phrase|sentence) (to|into|"
+            "(convert|change|turn|put|write|transform) [the|this|the following] (string|word|text|phrase|sentence) "
+            "(to|into|"
             "in) [all] <any c> : <any a>",
-            "what is [the word|the string] <q a> in [all] <any c>"}, change_case},
+            "what is [the word|the string] <q a> in [all] <any c>"},
+           change_case},
           {{"(uppercase|upper - case) [the|this|the following] [string|word|text] [:] <q a>",
             "(uppercase|upper - case) [the|this] (string|word|text) [:] <word_or_q a>",
-            "capitalize (all|every) (letters|letter|the letters|of the letters) (in|of) [the|this] [string|word|text] [:] "
-            "<word_or_q a>"}, to_upper},
+            "capitalize (all|every) (letters|letter|the letters|of the letters) (in|of) [the|this] [string|word|text] "
+            "[:] "
+            "<word_or_q a>"},
+           to_upper},
           {{"(lowercase|lower - case) [the|this|the following] [string|word|text] [:] <q a>",
-            "(lowercase|lower - case) [the|this] (string|word|text) [:] <word_or_q a>"}, to_lower},
+            "(lowercase|lower - case) [the|this] (string|word|text) [:] <word_or_q a>"},
+           to_lower},
           {{"capitalize (the first letter of each|the first letter of every|each|every) word (in|of) [[the] (sentence|"
-            "string|phrase|text)] [:] <q a>"}, capitalise_words},
+            "string|phrase|text)] [:] <q a>"},
+           capitalise_words},
           {{"[WHAT|which letter is|which is|which character is] the <ordinal i> (<word k>) (of|in) [[the] (word|string|"
             "text)] <word_or_q a>",
             "(what|which) (letter|character) is (<word k>) <n n> (of|in) [[the] (word|string)] <word_or_q a>",
             "(what is|what's|give|which is) (<word k>) number <n n> (of|in) [[the] (word|string)] <word_or_q a>",
             "(what is|what's|give) the <word k> at position <n n> (of|in) [[the] (word|string)] <q a>",
-            "(which|what) <word k> is (in position|at position|number) <n n> (of|in) [[the] (word|string)] <word_or_q a>"},
+            "(which|what) <word k> is (in position|at position|number) <n n> (of|in) [[the] (word|string)] <word_or_q "
+            "a>"},
            nth_letter},
           {{"[WHAT|which is|which word is] the <ordinal i> word (of|in) [[the] (sentence|phrase|text|string|following "
             "sentence|following text|this sentence)] [:] <q a>",
@@ -305,12 +320,18 @@ std::span<const Rule> string_rules() {
           {{"[WHAT] the <word w> <n n> (<word k>) (of|in) [[the] (word|string|text)] <word_or_q a>"}, some_letters},
           {{"is [[the] (word|string|phrase|number|sentence)] [:] <word_or_q a> a palindrome",
             "is <word_or_q a> a palindrome or not", "is the following [word|string] a palindrome : <word_or_q a>",
-            "check (if|whether) [[the] (word|string)] <word_or_q a> is a palindrome"}, palindrome},
-          {{"replace (every|all|each|all occurrences of|every occurrence of|each occurrence of|all instances of) [[the] "
-            "(letter|letters|character|word|space)] <q f> (with|by) [[the] (letter|character|word|an|a)] <q t> in [[the] "
-            "(string|word|sentence|text|phrase|following text|following sentence)] [:] <q a>"}, replace},
-          {{"(remove|delete|drop|strip) (all|every|all the|the) (<word k>) (from|in) [[the] (string|word|sentence|text|phrase)] "
-            "[:] <q a>", "(remove|delete|drop) (all|all the|the) (<word k>) (from|in) the word <word_or_q a>"},
+            "check (if|whether) [[the] (word|string)] <word_or_q a> is a palindrome"},
+           palindrome},
+          {{"replace (every|all|each|all occurrences of|every occurrence of|each occurrence of|all instances of) "
+            "[[the] "
+            "(letter|letters|character|word|space)] <q f> (with|by) [[the] (letter|character|word|an|a)] <q t> in "
+            "[[the] "
+            "(string|word|sentence|text|phrase|following text|following sentence)] [:] <q a>"},
+           replace},
+          {{"(remove|delete|drop|strip) (all|every|all the|the) (<word k>) (from|in) [[the] "
+            "(string|word|sentence|text|phrase)] "
+            "[:] <q a>",
+            "(remove|delete|drop) (all|all the|the) (<word k>) (from|in) the word <word_or_q a>"},
            without_letters},
           {{"(concatenate|join) [the strings|the words|the two strings] <q a> and <q b>"}, concatenate},
       },

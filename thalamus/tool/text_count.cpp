@@ -180,8 +180,8 @@ std::optional<Items> plain_numbers(std::string_view text) {
     const char beyond = end + 1 >= text.size() ? ' ' : text[end + 1];
     const bool sentence_end = (after == '.' || after == ',') && !is_digit(beyond);
     const bool clear_before = before == ' ' || before == '\n' || before == '(';
-    const bool clear_after = after == ' ' || after == '\n' || after == ')' || after == ';' || after == '?' ||
-                             after == '!' || sentence_end;
+    const bool clear_after =
+        after == ' ' || after == '\n' || after == ')' || after == ';' || after == '?' || after == '!' || sentence_end;
     if (!clear_before || !clear_after) return std::nullopt;
     found.emplace_back(text.substr(i, end - i));
     i = end;
@@ -221,67 +221,93 @@ std::optional<Solution> extract(const Match& match) {
 std::span<const Rule> counting_rules() {
   static const std::vector<Rule> kRules = compile_rules(
       {
-          {{"how many [times does|times do] [the letter|letter|the letters] <letter x> [letters|characters] (are|is|appear|"
+          {{"how many [times does|times do] [the letter|letter|the letters] <letter x> [letters|characters] "
+            "(are|is|appear|"
             "appears|occur|occurs) [there] in [[the] (word|string|sentence|phrase|text)] [:] <word_or_q a>",
-            "how many times (does|do) [the letter|the character] <letter x> (appear|occur|show up) in [[the] (word|string|"
+            "how many times (does|do) [the letter|the character] <letter x> (appear|occur|show up) in [[the] "
+            "(word|string|"
             "sentence|phrase|text|following text|following sentence)] [:] <word_or_q a> [<q z>]",
             "how many <letter x> (are|is) in [[the] (word|string)] <word_or_q a>",
-            "how often (does|do) [the letter|the character] <letter x> (appear|occur|show up) in [[the] (word|string|sentence|"
+            "how often (does|do) [the letter|the character] <letter x> (appear|occur|show up) in [[the] "
+            "(word|string|sentence|"
             "phrase|text)] [:] <word_or_q a>",
             "how many <letter x> [are there] in [[the] (word|string)] <word_or_q a>",
             "how many (letters|letter) <letter x> (are|is) [there] in [[the] (word|string)] <word_or_q a>",
             "how many <letter x> (does|do) [the word] <word_or_q a> (have|contain)",
             "how many times is [the letter] <letter x> (used|present) in [[the] (word|string|sentence)] <word_or_q a>",
-            "(count|find|give|what is) [the number of|the occurrences of|occurrences of|how many|the count of] [times] [the "
-            "letter|occurrences of the letter|letter|times the letter] <letter x> [letters|appears|occurs|is|are] (in|within) "
+            "(count|find|give|what is) [the number of|the occurrences of|occurrences of|how many|the count of] [times] "
+            "[the "
+            "letter|occurrences of the letter|letter|times the letter] <letter x> [letters|appears|occurs|is|are] "
+            "(in|within) "
             "[[the] (word|string|sentence)] [:] <word_or_q a>",
-            "count [the] <letter x> in [[the] (word|string)] <word_or_q a>"}, letter_count},
+            "count [the] <letter x> in [[the] (word|string)] <word_or_q a>"},
+           letter_count},
           {{"how many letters (are|is) [there] in [[the] (word|name)] <word_or_q a>",
             "how many letters (does|do) [[the] (word|name)] <word_or_q a> (have|contain)",
             "how many letters (long is|in) [the word] <word_or_q a>",
             "(count|what is) [the number of|the] letters in [the] word <word_or_q a>",
             "what is the number of letters in [the word] <word_or_q a>",
-            "how many letters (make up|form) [the word] <word_or_q a>"}, letters},
+            "how many letters (make up|form) [the word] <word_or_q a>"},
+           letters},
           {{"how many characters (are|is) [there] in [[the] (string|word|text)] [:] <q a>",
             "how many characters (does|do) [[the] (string|word|text)] <q a> (have|contain)",
             "(what is|compute|find) the length of the string <q a>", "how long is the string <q a> [,] [in characters]",
             "how many characters are in the word <word_or_q a>",
-            "(what is|count) the number of characters in [[the] (string|word|text)] [:] <q a>"}, characters},
-          {{"how many characters (are|is) [there] in [[the] (string|text|sentence)] [:] <q a> [,] (not counting spaces|without "
-            "spaces|excluding spaces|ignoring spaces)"}, characters_without_spaces},
+            "(what is|count) the number of characters in [[the] (string|word|text)] [:] <q a>"},
+           characters},
+          {{"how many characters (are|is) [there] in [[the] (string|text|sentence)] [:] <q a> [,] (not counting "
+            "spaces|without "
+            "spaces|excluding spaces|ignoring spaces)"},
+           characters_without_spaces},
           {{"how many (<word k>) (are|is) [there] in [[the] (word|string|sentence|phrase|text)] [:] <word_or_q a>",
             "how many (<word k>) (does|do) [[the] (word|string|sentence|phrase)] <word_or_q a> (have|contain)",
             "how many (<word k>) in [the word] <word_or_q a>",
             "(count|what is) the [number of] (<word k>) in [[the] (word|string|sentence|phrase)] [:] <word_or_q a>",
             "how many (<word k>) (are|is) [there] in [[the] "
-            "(word|string|sentence|phrase)] [:] <word_or_q a>"}, vowels},
-          {{"how many words (are|is) [there] in [[the] (sentence|phrase|text|following sentence|following text|string|this "
+            "(word|string|sentence|phrase)] [:] <word_or_q a>"},
+           vowels},
+          {{"how many words (are|is) [there] in [[the] (sentence|phrase|text|following sentence|following "
+            "text|string|this "
             "sentence)] [:] <q a>",
             "how many words (are|is) [there] in (the|this|the following) (sentence|phrase|text) : <any a>",
             "how many words (does|do) [[the] (sentence|phrase|text)] <q a> (have|contain)",
             "count the [number of] words in [[the] (sentence|phrase|text|following sentence|following text)] [:] <q a>",
             "count the [number of] words in (the|this|the following) (sentence|phrase|text) : <any a>",
-            "count the [number of] words : <q a>", "(what is|give) the word count of [[the] (sentence|text)] [:] <q a>"}, words},
-          {{"how many times (does|do) the word <word_or_q x> (appear|occur|show up) in [[the] (sentence|phrase|text|following "
+            "count the [number of] words : <q a>",
+            "(what is|give) the word count of [[the] (sentence|text)] [:] <q a>"},
+           words},
+          {{"how many times (does|do) the word <word_or_q x> (appear|occur|show up) in [[the] "
+            "(sentence|phrase|text|following "
             "sentence|following text|this sentence)] [:] <q a>",
-            "how many times (does|do) the word <word_or_q x> (appear|occur|show up) in (the|this|the following) (sentence|"
-            "phrase|text) : <any a>", "count the (occurrences|number of occurrences) of [the word] <q x> in [[the] (sentence|"
-            "phrase|text|following sentence)] [:] <q a>"}, word_count},
+            "how many times (does|do) the word <word_or_q x> (appear|occur|show up) in (the|this|the following) "
+            "(sentence|"
+            "phrase|text) : <any a>",
+            "count the (occurrences|number of occurrences) of [the word] <q x> in [[the] (sentence|"
+            "phrase|text|following sentence)] [:] <q a>"},
+           word_count},
           {{"how many digits (are|is) [there] in [the number] <word_or_q a>",
-            "how many digits does [the number] <word_or_q a> have"}, digits},
+            "how many digits does [the number] <word_or_q a> have"},
+           digits},
           {{"how many (items|elements|entries|numbers|words|names) (are|is) [there] in (the|this|the following) list : "
             "<any l>",
             "how many (items|elements|entries|numbers|words|names) (are|is) [there] in (the|this|the following) list "
-            "<set l>"}, item_count},
-          {{"(extract|list|find|return|give|give me|pull out) [all] [the] (<word k>) [that appear|contained|mentioned] (from|in) "
+            "<set l>"},
+           item_count},
+          {{"(extract|list|find|return|give|give me|pull out) [all] [the] (<word k>) [that appear|contained|mentioned] "
+            "(from|in) "
             "[[the] (text|string|sentence|following text|following sentence|this text|this sentence)] [:] <q a>",
-            "(extract|list|find|return|pull out) [all] [the] (<word k>) (from|in) (the|this|the following) (text|string|"
-            "sentence) : <any a>"}, extract},
+            "(extract|list|find|return|pull out) [all] [the] (<word k>) (from|in) (the|this|the following) "
+            "(text|string|"
+            "sentence) : <any a>"},
+           extract},
           {{"(extract|list|find|return) [all] [the] (email|e - mail) addresses (from|in) : <any a>",
-            "(extract|list|find|return|give|give me) [all] [the] (email|e - mail) addresses (from|in) [[the] (text|string|"
+            "(extract|list|find|return|give|give me) [all] [the] (email|e - mail) addresses (from|in) [[the] "
+            "(text|string|"
             "sentence|following text|this text)] [:] <q a>",
-            "(extract|list|find|return) [all] [the] (email|e - mail) addresses (from|in) (the|this|the following) (text|"
-            "string|sentence) : <any a>"}, extract},
+            "(extract|list|find|return) [all] [the] (email|e - mail) addresses (from|in) (the|this|the following) "
+            "(text|"
+            "string|sentence) : <any a>"},
+           extract},
       },
       text_slots());
   return kRules;

@@ -70,8 +70,8 @@ std::optional<std::vector<std::string_view>> split_last(std::vector<std::string_
   if (middle == std::string_view::npos) return pieces;
   const std::string_view left = base::trim(last.substr(0, middle));
   const std::string_view right = base::trim(last.substr(middle + 5));
-  const bool single = is_one_word(left) && is_one_word(right) &&
-                      std::all_of(pieces.begin(), pieces.end() - 1, is_one_word);
+  const bool single =
+      is_one_word(left) && is_one_word(right) && std::all_of(pieces.begin(), pieces.end() - 1, is_one_word);
   if (!single) return std::nullopt;
   pieces.back() = left;
   pieces.push_back(right);
@@ -84,8 +84,8 @@ void ends_word_or_quoted(const Phrase& phrase, std::uint32_t begin, std::uint32_
   if (token.kind == TokenKind::kQuoted || token.kind == TokenKind::kNumber) ends.push_back(begin + 1);
   if (token.kind != TokenKind::kWord) return;
   // A bare word touches nothing but spaces.
-  const bool punctuated = begin + 2 < limit && (phrase.is(begin + 1, ":") || phrase.is(begin + 1, ",")) &&
-                          phrase[begin + 2].spaced;
+  const bool punctuated =
+      begin + 2 < limit && (phrase.is(begin + 1, ":") || phrase.is(begin + 1, ",")) && phrase[begin + 2].spaced;
   if (begin + 1 < limit && !phrase[begin + 1].spaced && !punctuated) return;
   ends.push_back(begin + 1);
 }
@@ -120,8 +120,8 @@ void ends_ordinal(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit
 
 /// "in ascending order", "alphabetically", "from A to Z": at most fourteen tokens from a word that begins an order.
 void ends_ordering(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
-  constexpr std::string_view kFirst[] = {"in",      "into",    "from",       "by",        "ascending", "descending",
-                                         "reverse", "smallest", "largest",   "numerically", "alphabetically"};
+  constexpr std::string_view kFirst[] = {"in",      "into",     "from",    "by",          "ascending",     "descending",
+                                         "reverse", "smallest", "largest", "numerically", "alphabetically"};
   if (std::find(std::begin(kFirst), std::end(kFirst), phrase[begin].lower) == std::end(kFirst)) return;
   for (std::uint32_t end = std::min(limit, begin + 14); end > begin; --end) ends.push_back(end);
 }
@@ -211,8 +211,8 @@ bool is_ascii(std::string_view text) noexcept {
 
 std::optional<Solution> items_solution(const Style& style, const Items& items, std::string working) {
   if (!style.is_unrounded() || style.number_only || items.empty()) return std::nullopt;
-  if (!style.allows({"list", "numbers", "words", "items", "elements", "values", "sequence", "sorted", "reversed",
-                     "set", "string", "letters", "integers", "item", "element", "number", "word", "name"})) {
+  if (!style.allows({"list", "numbers", "words", "items", "elements", "values", "sequence", "sorted", "reversed", "set",
+                     "string", "letters", "integers", "item", "element", "number", "word", "name"})) {
     return std::nullopt;
   }
   const std::string separator = style.separator.value_or(", ");
@@ -233,9 +233,8 @@ std::span<const SlotType> text_slots() {
 char letter_in(const Match& match, char slot) {
   const Span span = match.span(slot);
   if (span.empty()) return '\0';
-  const std::string text = match.phrase()[span.begin].kind == TokenKind::kQuoted
-                               ? match.phrase()[span.begin].lower
-                               : std::string(match.text(slot));
+  const std::string text = match.phrase()[span.begin].kind == TokenKind::kQuoted ? match.phrase()[span.begin].lower
+                                                                                 : std::string(match.text(slot));
   return text.empty() ? '\0' : text.front();
 }
 

@@ -57,7 +57,8 @@ std::optional<Items> sorted_numbers(const Items& items, bool descending) {
 std::optional<Items> sorted_by_length(Items items, bool descending) {
   std::vector<std::size_t> lengths;
   for (const std::string& item : items) {
-    if (!is_ascii(item) || !std::all_of(item.begin(), item.end(), [](char c) { return letters_only({&c, 1}).size() == 1; })) {
+    if (!is_ascii(item) ||
+        !std::all_of(item.begin(), item.end(), [](char c) { return letters_only({&c, 1}).size() == 1; })) {
       return std::nullopt;
     }
   }
@@ -259,8 +260,8 @@ std::optional<Solution> extreme(const Match& match) {
   const bool by_length = word == "longest" || word == "shortest";
   const bool wants_most = word == "longest" || word == "largest" || word == "biggest" || word == "greatest" ||
                           word == "highest" || word == "maximum";
-  const bool wants_least = word == "shortest" || word == "smallest" || word == "lowest" || word == "least" ||
-                           word == "minimum";
+  const bool wants_least =
+      word == "shortest" || word == "smallest" || word == "lowest" || word == "least" || word == "minimum";
   if (!wants_most && !wants_least) return std::nullopt;
   const auto sorted = by_length ? sorted_by_length(*items, wants_most) : sorted_numbers(*items, wants_most);
   if (!sorted.has_value() || (by_length && (*sorted)[0].size() == (*sorted)[1].size())) return std::nullopt;
@@ -274,8 +275,8 @@ std::optional<Solution> join(const Match& match) {
   const auto items = list_operand(match, 'l');
   const std::string name = base::lower_ascii(match.text('s'));
   constexpr std::pair<std::string_view, std::string_view> kSigns[] = {
-      {"hyphen", "-"}, {"hyphens", "-"}, {"dash", "-"},        {"dashes", "-"},      {"comma", ","},
-      {"space", " "},  {"spaces", " "},  {"underscore", "_"},  {"underscores", "_"}, {"semicolon", ";"},
+      {"hyphen", "-"}, {"hyphens", "-"}, {"dash", "-"},       {"dashes", "-"},      {"comma", ","},
+      {"space", " "},  {"spaces", " "},  {"underscore", "_"}, {"underscores", "_"}, {"semicolon", ";"},
       {"slash", "/"},  {"pipe", "|"},    {"semicolons", ";"}};
   std::optional<std::string> sign;
   for (const auto& [word, text] : kSigns) {
@@ -297,20 +298,24 @@ std::span<const Rule> text_list_rules() {
             "integers|values|fruits|animals|cities|strings|decimals] <ordering o> : <any l>",
             "sort [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|values|strings] : "
             "<any l>",
-            "(sort|order|arrange|put) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
+            "(sort|order|arrange|put) [the following|these|this|the] [list of] "
+            "[words|numbers|names|list|items|integers|"
             "values|list :|decimals] [:] <set l> <ordering o>",
             "(sort|order|arrange|put) (the|these|the following|this list of) (numbers|words|names|integers|values) [:] "
             "<any l> [,] <ordering o>",
             "(sort|order|arrange|put) (the|these|the following) (numbers|words|names) <ordering o> : <any l>",
             "(sort|order) <any l> <ordering o>",
-            "(sort|order|arrange|put) [the following|these|this|the] [list of] [words|numbers|names|list|items|integers|"
+            "(sort|order|arrange|put) [the following|these|this|the] [list of] "
+            "[words|numbers|names|list|items|integers|"
             "values] : <any l> [:|,|.|-] <ordering o>",
-            "list [the following|these] (words|names|numbers|items) <ordering o> : <any l>"}, sort},
+            "list [the following|these] (words|names|numbers|items) <ordering o> : <any l>"},
+           sort},
           {{"(remove|delete|drop|eliminate) [the|all|all the|any] (duplicates|duplicate (items|elements|words|numbers|"
             "values|entries)|repeated (items|elements|words|numbers|values)) from [the following|this|the] [list] [of "
             "words|of numbers] : <any l>",
             "(deduplicate|dedupe|de - duplicate) [this|the|the following] [list] : <any l>",
-            "(what are|list|find|give|give me|return) [all] the (unique|distinct) (elements|items|values|words|numbers|names) "
+            "(what are|list|find|give|give me|return) [all] the (unique|distinct) "
+            "(elements|items|values|words|numbers|names) "
             "(in|of|from) [the following list|this list|the list] : <any l>",
             "(remove|delete|drop|eliminate) [the|all|all the|any] (duplicates|duplicate (items|elements|words|numbers|"
             "values|entries)|repeated (items|elements|words|numbers|values)) from [the following|this|the] [list] [of "
@@ -320,8 +325,10 @@ std::span<const Rule> text_list_rules() {
             "original order|while keeping the order|while preserving the order|and keep the order|, preserving the "
             "order|, preserving order] : <any l>",
             "(deduplicate|dedupe|de - duplicate) [this|the|the following] [list] [:] <set l>",
-            "(what are|list|find|give|give me|return) [all] the (unique|distinct) (elements|items|values|words|numbers|names) "
-            "(in|of|from) [the following list|this list|the list] [:] <set l>"}, deduplicate},
+            "(what are|list|find|give|give me|return) [all] the (unique|distinct) "
+            "(elements|items|values|words|numbers|names) "
+            "(in|of|from) [the following list|this list|the list] [:] <set l>"},
+           deduplicate},
           {{"reverse [the order of] [the following|this|the] list [of words|of numbers|of items] : <any l>",
             "reverse [the order of] [the following|this|the] list [of words|of numbers|of items] <set l>",
             "reverse the order of (these|the following|the) (items|words|numbers|elements|names) : <any l>"},
@@ -329,51 +336,77 @@ std::span<const Rule> text_list_rules() {
           {{"[WHAT|compute|give] [the] union of [the sets|the lists|the two sets|sets|the set] [a =|list a :] <set a> "
             "[,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<ordering o>] [}]",
             "<set a> ∪ <set b>", "[WHAT] <set a> ∪ <set b>",
-            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (union of a and b|a union "
+            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (union of a and b|a "
+            "union "
             "b|a ∪ b)",
-            "[let|if|given] (set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] [then] "
-            "[WHAT] [the] (union of a and b|a union b|a ∪ b|union)"}, set_union},
+            "[let|if|given] (set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] "
+            "[then] "
+            "[WHAT] [the] (union of a and b|a union b|a ∪ b|union)"},
+           set_union},
           {{"[WHAT|compute|give] [the] intersection of [the sets|the lists|the two sets|sets|the set] [a =|list a :] "
             "<set a> [,|;] and [the set] [b =|list b :] <set b> [,|{] [sorted|sort the result|in] [<ordering o>] [}]",
             "[WHAT] <set a> ∩ <set b>", "<set a> ∩ <set b>",
-            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (intersection of a and b|a "
+            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] (intersection of a and "
+            "b|a "
             "intersection b|a intersect b|a ∩ b)",
-            "[let|if|given] (set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] [then] "
+            "[let|if|given] (set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] "
+            "[then] "
             "[WHAT] [the] (intersection of a and b|a ∩ b|intersection|elements common to both)",
-            "(which|what) (elements|items|numbers|words|names|values) (are|appear|occur) (in|common to) both [the lists|"
+            "(which|what) (elements|items|numbers|words|names|values) (are|appear|occur) (in|common to) both [the "
+            "lists|"
             "the sets|lists|sets|of the lists|of these lists] <set a> and <set b>",
-            "(set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] (which|what) (elements|"
+            "(set|list) a [is|:|=] <set a> [and|,|;|.] [and] (set|list) b [is|:|=] <set b> [,|.|;] (which|what) "
+            "(elements|"
             "items|numbers|words|names|values) (are|appear|occur) in both [lists|sets|a and b]",
-            "[let|if|given] a = <set a> [and|,|;|.] b = <set b> [,|.|;] (which|what) (elements|items|numbers|words) (are|"
-            "appear) in both [lists|sets|a and b]"}, set_intersection},
+            "[let|if|given] a = <set a> [and|,|;|.] b = <set b> [,|.|;] (which|what) (elements|items|numbers|words) "
+            "(are|"
+            "appear) in both [lists|sets|a and b]"},
+           set_intersection},
           {{"[WHAT|compute|give] [the] [set] difference of [the sets|the lists|sets] <set a> and <set b>",
             "[WHAT|compute] [the] set difference <set a> (-|minus|\\) <set b>", "[WHAT] <set a> (minus|\\|-) <set b>",
-            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] ([set] difference a - b|a - "
+            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] ([set] difference a - "
+            "b|a - "
             "b|a minus b|a \\ b|difference of a and b|set difference of a and b)",
-            "(which|what) (elements|items|numbers|words|names|values) (are|appear|occur) in <set a> but (not|are not|do "
+            "(which|what) (elements|items|numbers|words|names|values) (are|appear|occur) in <set a> but (not|are "
+            "not|do "
             "not appear) in <set b>",
-            "[let|if|given] [set|list] a [is|:|=] <set a> [and|,|;|.] [and] [set|list] b [is|:|=] <set b> [,|.|;] (which|"
+            "[let|if|given] [set|list] a [is|:|=] <set a> [and|,|;|.] [and] [set|list] b [is|:|=] <set b> [,|.|;] "
+            "(which|"
             "what) (elements|items|numbers|words|names|values) (are|appear|occur) in [set|list] a but (not|not in|are "
-            "not in) [in] [set|list] b"}, set_difference},
-          {{"[let|if|given] [set|list] a [is|:|=] <set a> [and|,|;|.] [and] [set|list] b [is|:|=] <set b> [,|.|;] (which|"
+            "not in) [in] [set|list] b"},
+           set_difference},
+          {{"[let|if|given] [set|list] a [is|:|=] <set a> [and|,|;|.] [and] [set|list] b [is|:|=] <set b> [,|.|;] "
+            "(which|"
             "what) (elements|items|numbers|words|names|values) (are|appear|occur) in [set|list] b but (not|not in|are "
             "not in) [in] [set|list] a",
-            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] ([set] difference b - a|b - "
-            "a|b minus a|b \\ a)"}, set_difference_reversed},
+            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] ([set] difference b - "
+            "a|b - "
+            "a|b minus a|b \\ a)"},
+           set_difference_reversed},
           {{"[WHAT] [the] symmetric difference of [the sets|the lists|sets] <set a> and <set b>",
-            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] symmetric difference [of a "
-            "and b]"}, set_symmetric},
-          {{"(what is|what's|find|give) the (<word w>) of (these|the following) (words|numbers|values|items|integers) : <any l>",
-            "(what|which) is the (<word w>) (word|number|item|element|name|value|integer) (in|of|among) [this list|the list|"
-            "the following list|these words|these numbers|the following words|the following numbers|the following|these] "
+            "[let|if|given] [set] a = <set a> (and|,|;) [set] b = <set b> [,|.|;] [WHAT] [the] symmetric difference "
+            "[of a "
+            "and b]"},
+           set_symmetric},
+          {{"(what is|what's|find|give) the (<word w>) of (these|the following) (words|numbers|values|items|integers) "
             ": <any l>",
-            "(find|what is|what's|give) the (<word w>) (word|number|item|element|name|value|integer) (in|of|among|from) [the "
+            "(what|which) is the (<word w>) (word|number|item|element|name|value|integer) (in|of|among) [this list|the "
+            "list|"
+            "the following list|these words|these numbers|the following words|the following numbers|the "
+            "following|these] "
+            ": <any l>",
+            "(find|what is|what's|give) the (<word w>) (word|number|item|element|name|value|integer) "
+            "(in|of|among|from) [the "
             "list|this list|the following list] <set l>",
-            "(find|give) the (<word w>) (word|number|item|element|name|value) (in|of|among|from) [this list|the list|the "
-            "following list|these words|these numbers|the following words|the following numbers|the following] : <any l>",
-            "which [of these|of the following] (word|number|words|numbers) is [the] (<word w>) : <any l>"}, extreme},
+            "(find|give) the (<word w>) (word|number|item|element|name|value) (in|of|among|from) [this list|the "
+            "list|the "
+            "following list|these words|these numbers|the following words|the following numbers|the following] : <any "
+            "l>",
+            "which [of these|of the following] (word|number|words|numbers) is [the] (<word w>) : <any l>"},
+           extreme},
           {{"(join|concatenate|combine) [these|the following|the] [words|strings|items|letters] (with|using|by) [a|an] "
-            "<word_or_q s> [between them|as separator|as the separator] : <any l>"}, join},
+            "<word_or_q s> [between them|as separator|as the separator] : <any l>"},
+           join},
       },
       text_slots());
   return kRules;

@@ -27,8 +27,8 @@ struct Quantity {
 std::optional<NumberMatch> match_amount(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit) {
   if (begin >= limit) return std::nullopt;
   if (phrase.is(begin, "a") || phrase.is(begin, "an")) {
-    const bool scale = phrase.is(begin + 1, "hundred") || phrase.is(begin + 1, "thousand") ||
-                       phrase.is(begin + 1, "million");
+    const bool scale =
+        phrase.is(begin + 1, "hundred") || phrase.is(begin + 1, "thousand") || phrase.is(begin + 1, "million");
     if (!scale) return NumberMatch{1, begin + 1};
   }
   if (phrase.is(begin, "half") && (phrase.is(begin + 1, "a") || phrase.is(begin + 1, "an"))) {
@@ -91,8 +91,8 @@ std::optional<Quantity> quantity_in(const Match& match, char name) {
 std::optional<Rational> converted(const Quantity& quantity, const Unit& target) {
   if (quantity.unit.dimensions != target.dimensions) return std::nullopt;
   const Rational plain = (quantity.base - target.offset) / target.factor;
-  const bool decided = quantity.unit.binary_prefix || target.binary_prefix || quantity.unit.decimal_only ||
-                       target.decimal_only;
+  const bool decided =
+      quantity.unit.binary_prefix || target.binary_prefix || quantity.unit.decimal_only || target.decimal_only;
   if (decided || (!quantity.unit.another.has_value() && !target.another.has_value())) return plain;
   const Rational base = quantity.base_another.value_or(quantity.base);
   const Rational other = (base - target.offset) / target.another.value_or(target.factor);
@@ -151,39 +151,43 @@ std::optional<Solution> how_far(const Match& match) {
                            fmt::format("{} × {}", match.text('s'), match.text('t')), false);
 }
 
-void ends_letter_unit(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit, std::vector<std::uint32_t>& ends) {
+void ends_letter_unit(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit,
+                      std::vector<std::uint32_t>& ends) {
   if (phrase[begin].kind != TokenKind::kNumber && !phrase.is(begin, "-")) return;
   ends_quantity(phrase, begin, limit, ends);
 }
 
 std::span<const Rule> conversion_rules() {
-  static constexpr SlotType kTypes[] = {
-      {"quantity", ends_quantity}, {"unit", ends_unit}, {"short", ends_letter_unit}};
+  static constexpr SlotType kTypes[] = {{"quantity", ends_quantity}, {"unit", ends_unit}, {"short", ends_letter_unit}};
   static const std::vector<Rule> kRules = compile_rules(
       {
           {{"(convert|change|turn|express|write|translate) [a length of|a distance of|a temperature of|a mass of|"
             "a weight of|a speed of|the temperature] <quantity a> (to|into|in|as) <unit u>",
             "WHAT <quantity a> (in|to|into|as|converted to|expressed in|when converted to) <unit u>",
-            "<quantity a> (in|to|into|as|=) [how many] <unit u>", "<quantity a> (equals|is|is equal to|equal) how many "
+            "<quantity a> (in|to|into|as|=) [how many] <unit u>",
+            "<quantity a> (equals|is|is equal to|equal) how many "
             "<unit u>",
-            "how many <unit u> (are|is) [there] in <quantity a>",
-            "how many <unit u> in <quantity a>",
+            "how many <unit u> (are|is) [there] in <quantity a>", "how many <unit u> in <quantity a>",
             "how many <unit u> (is|are|make|make up|equal|are equal to|is equal to|equals) <quantity a>",
             "how many <unit u> (does|do) <quantity a> (equal|make|contain|have|correspond to)",
-            "what does <quantity a> equal in <unit u>", "how (long|far|heavy|fast|hot|tall|big|large|much) is <quantity "
+            "what does <quantity a> equal in <unit u>",
+            "how (long|far|heavy|fast|hot|tall|big|large|much) is <quantity "
             "a> in <unit u>",
-            "[WHAT] the number of <unit u> in <quantity a>",
-            "how many <unit u> (is|are) there in <quantity a>",
-            "what (temperature|distance|length|weight|mass|speed) in <unit u> is <quantity a>"}, convert},
+            "[WHAT] the number of <unit u> in <quantity a>", "how many <unit u> (is|are) there in <quantity a>",
+            "what (temperature|distance|length|weight|mass|speed) in <unit u> is <quantity a>"},
+           convert},
           {{"[if] [you are|i am|a car is] (travelling|traveling|driving|moving|going) at [a constant speed of] "
             "<quantity s> [,] how far (will|do|would|can) (you|i|it) (travel|go|drive|get) in <quantity t>",
             "at [a [constant|steady] speed of] <quantity s> [,] how far (will|do|would|can) (you|i|a car|a train|it) "
             "(travel|go|drive|get) in <quantity t>",
             "at [a [constant|steady] speed of] <quantity s> [,] how far in <quantity t>",
-            "how far (will|do|does|would|can) (you|i|a car|a train|it|a bus|a cyclist) (travel|go|drive) in <quantity t> "
+            "how far (will|do|does|would|can) (you|i|a car|a train|it|a bus|a cyclist) (travel|go|drive) in <quantity "
+            "t> "
             "at [a [constant|steady] speed of] <quantity s>",
-            "how many <unit u> (will|do|does|would|can) (you|i|a car|a train|it) (travel|go|drive|cover) in <quantity t> "
-            "at [a [constant|steady] speed of] <quantity s>"}, how_far},
+            "how many <unit u> (will|do|does|would|can) (you|i|a car|a train|it) (travel|go|drive|cover) in <quantity "
+            "t> "
+            "at [a [constant|steady] speed of] <quantity s>"},
+           how_far},
       },
       kTypes);
   return kRules;
@@ -216,16 +220,15 @@ std::optional<Solution> quantity_solution(const Style& style, const Rational& va
   } else if (style.form == Form::kFraction) {
     if (rounded_factor) return std::nullopt;
     text = value.fraction_text();
-  } else if (const auto exact = value.short_text(kDigitsExact); exact.has_value() && !rounded_factor &&
-             exact->size() <= 30) {
+  } else if (const auto exact = value.short_text(kDigitsExact);
+             exact.has_value() && !rounded_factor && exact->size() <= 30) {
     text = *exact;
   } else {
     text = value.significant_text(kDigitsRounded);
     remark = " (rounded to 6 significant digits)";
   }
-  const bool integer_asked = std::any_of(style.nouns.begin(), style.nouns.end(), [](const std::string& noun) {
-    return noun == "integer" || noun == "whole";
-  });
+  const bool integer_asked = std::any_of(style.nouns.begin(), style.nouns.end(),
+                                         [](const std::string& noun) { return noun == "integer" || noun == "whole"; });
   if (integer_asked && text.find_first_of("./") != std::string::npos) return std::nullopt;
   const std::string full = label.empty() ? text : fmt::format("{} {}", text, label);
   std::string working = fmt::format("{} {} {}{}", left, remark.empty() ? "=" : "≈", full, remark);

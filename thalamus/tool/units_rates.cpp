@@ -21,8 +21,9 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 bool is_unit_name(const Token& token) {
-  constexpr std::string_view kNotUnits[] = {"is", "are", "of", "the", "in", "a", "an", "and", "or", "to", "for", "worth",
-                                            "percent", "more", "less", "times", "dollars", "euros", "equal", "equals"};
+  constexpr std::string_view kNotUnits[] = {"is",   "are",   "of",      "the",   "in",    "a",       "an",
+                                            "and",  "or",    "to",      "for",   "worth", "percent", "more",
+                                            "less", "times", "dollars", "euros", "equal", "equals"};
   return token.kind == TokenKind::kWord && token.lower.size() >= 1 &&
          std::find(std::begin(kNotUnits), std::end(kNotUnits), token.lower) == std::end(kNotUnits);
 }
@@ -194,10 +195,12 @@ std::span<const Rule> rate_rules() {
             "[if|suppose|suppose that|given that|assume|assume that|assuming|given|imagine that|say] <any r> [,|.|;|:] "
             "[then] [please] (convert|express|what is|what's|what are|how much is|how much are|change) <count n> <name "
             "p> (to|into|in|worth in|expressed in) <name q>",
-            "how many <name q> (are|is|make|equal|are equal to|are in|are there in|is equal to|are worth) <count n> <name p> "
+            "how many <name q> (are|is|make|equal|are equal to|are in|are there in|is equal to|are worth) <count n> "
+            "<name p> "
             "[,] (if|given that|when|assuming|assuming that|where|given) <any r>",
             "(convert|express|what is) <count n> <name p> (to|into|in) <name q> [,] (if|given that|when|assuming|"
-            "assuming that|where|using|given) <any r>"}, by_rate},
+            "assuming that|where|using|given) <any r>"},
+           by_rate},
       },
       kTypes);
   return kRules;

@@ -77,10 +77,14 @@ constexpr Entry kEntries[] = {
     {"centuries", kCalendar, "1200", "century|centuries", ""},
     {"millennia", kCalendar, "12000", "millennium|millennia|millenniums", ""},
     {"K", kTemperature, "1", "kelvin|kelvins|degrees kelvin", "K"},
-    {"°C", kTemperature, "1", "celsius|degrees celsius|degree celsius|° c|degrees c|deg c|centigrade|degrees centigrade|℃|"
-                              "° celsius|celcius|degrees celcius", "C", "", "273.15"},
-    {"°F", kTemperature, "5/9", "fahrenheit|degrees fahrenheit|degree fahrenheit|° f|degrees f|deg f|℉|° fahrenheit|"
-                                "farenheit|degrees farenheit", "F", "", "45967/180"},
+    {"°C", kTemperature, "1",
+     "celsius|degrees celsius|degree celsius|° c|degrees c|deg c|centigrade|degrees centigrade|℃|"
+     "° celsius|celcius|degrees celcius",
+     "C", "", "273.15"},
+    {"°F", kTemperature, "5/9",
+     "fahrenheit|degrees fahrenheit|degree fahrenheit|° f|degrees f|deg f|℉|° fahrenheit|"
+     "farenheit|degrees farenheit",
+     "F", "", "45967/180"},
     {"m²", kArea, "1", "", "sqm"},
     {"ha", kArea, "10000", "hectare|hectares|ha", ""},
     {"acres", kArea, "4046.8564224", "acre|acres", ""},
@@ -267,8 +271,7 @@ std::optional<UnitMatch> match_powered(const Phrase& phrase, std::uint32_t begin
 
 std::optional<UnitMatch> match_unit(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit) {
   auto match = match_powered(phrase, begin, limit);
-  while (match.has_value() && match->end + 1 < limit &&
-         (phrase.is(match->end, "/") || phrase.is(match->end, "per"))) {
+  while (match.has_value() && match->end + 1 < limit && (phrase.is(match->end, "/") || phrase.is(match->end, "per"))) {
     const auto below = match_powered(phrase, match->end + 1, limit);
     if (!below.has_value() || has_offset(below->unit) || has_offset(match->unit)) break;
     if (below->unit.another.has_value() || match->unit.label.find('/') != std::string::npos) break;

@@ -240,6 +240,11 @@ def dates():
             moved += dt.timedelta(1)
             left -= moved.weekday() < 5
         row("dates", f"What date is {count} business days after {day}?", moved)
+        moved, left = day, count
+        while left:
+            moved -= dt.timedelta(1)
+            left -= moved.weekday() < 5
+        row("dates", f"What date was {count} business days before {day}?", moved)
         end = day + dt.timedelta(random.randint(0, 200))
         row("dates", f"How many business days (Monday to Friday) are there from {day} up to but not including {end}?"
             " Answer with only the number.",
