@@ -151,6 +151,7 @@ int train(const TrainArguments& arguments, Style style) {
   options.options = std::move(*parsed);
   options.features = arguments.features;
   options.seed = arguments.seed;
+  if (arguments.answer_usd > 0) options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
   if (!arguments.quiet && ::isatty(STDERR_FILENO) == 1) {
     options.progress = [](std::string_view stage, double done) {
       std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100,

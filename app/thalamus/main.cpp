@@ -71,6 +71,8 @@ void add_train(CLI::App& app, Chosen& chosen) {
   verb->add_option("--features", arguments->features, "features (default: the method's)")->delimiter(',');
   verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
   verb->add_option("--seed", arguments->seed, "seed");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer that auto selects for");
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second that auto selects for");
   verb->add_option("--out", arguments->out, "snapshot to write")->required();
   verb->add_flag("--quiet", arguments->quiet, "no progress");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return train(*arguments, chosen.style()); }; });

@@ -10,6 +10,7 @@ import argparse
 import http.client
 import importlib.util
 import json
+import math
 import os
 import re
 import signal
@@ -230,18 +231,17 @@ class Client(unittest.TestCase):
                   f"at temperature 0 the token {item.token!r} is the likeliest")
         plain = self.create(max_tokens=2, temperature=0, logprobs=True).choices[0].logprobs.content
         check([item.top_logprobs for item in plain] == [[], []], "no alternatives where none are asked for")
-        streamed = [item for chunk in self.create(max_tokens=6, temperature=0, logprobs=True, top_logprobs=3, stream=True)
-                    for choice in chunk.choices if choice.logprobs for item in choice.logprobs.content]
+        stream = self.create(max_tokens=6, temperature=0, logprobs=True, top_logprobs=3, stream=True)
+        streamed = [item for chunk in stream for choice in chunk.choices if choice.logprobs
+                    for item in choice.logprobs.content]
         check([item.logprob for item in streamed] == [item.logprob for item in content], "a stream carries the same")
-        whole = sum(2.718281828459045 ** other.logprob for other in
-                    self.create(max_tokens=1, logprobs=True, top_logprobs=20).choices[0].logprobs.content[0].top_logprobs)
-        check(0 < whole <= 1.000001, "probabilities sum to one at most")
+        first = self.create(max_tokens=1, logprobs=True, top_logprobs=20).choices[0].logprobs.content[0]
+        check(0 < sum(math.exp(other.logprob) for other in first.top_logprobs) <= 1.000001, "probabilities sum to one at most")
 
     def test_follows_a_json_schema(self):
-        schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "good": {"type": "boolean"},
-                                                   "size": {"type": "integer", "minimum": 0, "maximum": 99},
-                                                   "kind": {"enum": ["red", "green"]}},
-                  "required": ["name", "good", "size", "kind"], "additionalProperties": False}
+        members = {"name": {"type": "string", "maxLength": 12}, "good": {"type": "boolean"},
+                   "size": {"type": "integer", "minimum": 0, "maximum": 99}, "kind": {"enum": ["red", "green"]}}
+        schema = {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
         wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         for seed in range(5):
             answer = self.create(max_tokens=600, temperature=1, seed=seed, response_format=wanted).choices[0]
@@ -254,6 +254,31 @@ class Client(unittest.TestCase):
         check(bad.status_code == 400 and bad.param.startswith("response_format"),
               f"a schema that cannot be a grammar is a 400: {bad.message}")
 
+    def test_calls_a_tool_that_it_must_call(self):
+        tools = [{"type": "function", "function": {"name": name, "description": "", "parameters": {
+            "type": "object", "properties": {"city": {"type": "string", "maxLength": 8}, "days": {"enum": [1, 2]}},
+            "required": ["city", "days"], "additionalProperties": False}}} for name in ("weather", "news")]
+        for choice in ("required", {"type": "function", "function": {"name": "news"}}):
+            members = {"tools": tools, "tool_choice": choice, "seed": 4, "max_tokens": 300}
+            answer = self.create(**members).choices[0]
+            call = answer.message.tool_calls[0]
+            arguments = json.loads(call.function.arguments)
+            named = call.function.name == "news" or (choice == "required" and call.function.name == "weather")
+            check(named and sorted(arguments) == ["city", "days"] and arguments["days"] in (1, 2),
+                  f"{choice}: {call.function.name}({arguments})")
+            check(answer.finish_reason == "tool_calls" and call.id and not answer.message.content,
+                  f"{choice}: nothing else is said")
+            deltas = [chunk.choices[0] for chunk in self.create(stream=True, **members) if chunk.choices]
+            streamed = [piece for delta in deltas for piece in delta.delta.tool_calls or []]
+            check(len(streamed) == 1 and streamed[0].function.arguments == call.function.arguments
+                  and not any(delta.delta.content for delta in deltas), f"{choice}: a stream carries the same call")
+        free = self.create(tools=tools, tool_choice="none", max_tokens=20, temperature=0).choices[0].message
+        check(free.content == self.create(max_tokens=20, temperature=0).choices[0].message.content,
+              "`none`: the tools are as if not given")
+        text = self.create(tools=tools, max_tokens=20, temperature=0, seed=1).choices[0].message.content
+        texts, _, _ = pieces_of(self.create(tools=tools, max_tokens=20, temperature=0, seed=1, stream=True))
+        check("".join(texts) == text and len(texts) > 5, "`auto`: what is no call streams as text")
+
     def test_forces_a_penalty(self):
         free = self.create(max_tokens=60, temperature=0).choices[0].message.content
         held = self.create(max_tokens=60, temperature=0, frequency_penalty=2, presence_penalty=2)
@@ -262,7 +287,8 @@ class Client(unittest.TestCase):
     def test_refuses_what_it_cannot_do_by_name(self):
         image = [{"role": "user", "content": [{"type": "text", "text": "a"}, {
             "type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]
-        audio = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}]}]
+        audio = [{"role": "user", "content": [
+            {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}]}]
         for param, members in (("n", {"n": 2}), ("messages[0].content[1]", {"messages": image}),
                                ("messages[0].content[0]", {"messages": audio}),
                                ("modalities[0]", {"modalities": ["audio"]}), ("logit_bias", {"logit_bias": {"5": 1}}),

@@ -83,7 +83,7 @@ class Verbs(unittest.TestCase):
     def test_evaluation_reports_baselines_and_intervals(self):
         out = json.loads(run("eval", "--train", self.table, "--test", self.test, "--methods", "auto,knn,global_mean",
                              "--json").stdout)
-        for name in ("random", "best single", "task lookup", "oracle"):
+        for name in ("random", "best_single", "task_lookup", "oracle"):
             self.assertIn(name, out["baselines"])
         scores = {m["name"]: m for m in out["methods"]}
         self.assertGreater(scores["auto"]["delta_best_single_ci95"][0], 0)

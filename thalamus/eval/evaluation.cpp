@@ -16,6 +16,7 @@ namespace thalamus::eval {
 namespace {
 
 constexpr std::string_view kSnapshotPrefix = "snapshot:";
+constexpr std::string_view kSinglePrefix = "single:";
 constexpr std::size_t kTimedRowsMax = 2'000;
 
 Result<std::shared_ptr<const route::Snapshot>> snapshot_of(const std::string& method,
@@ -85,15 +86,15 @@ struct Reference {
   double cost_high = 0;
 };
 
-Reference reference_of(const std::vector<learn::Baseline>& baselines, const trace::OutcomeTable& test) {
+Reference reference_of(const std::vector<learn::Baseline>& baselines) {
   Reference reference;
   for (const auto& baseline : baselines) {
-    if (baseline.name == "best single") reference.best_single = &baseline.result;
-    if (baseline.name == "task lookup") reference.task_lookup = &baseline.result;
+    if (baseline.name == "best_single") reference.best_single = &baseline.result;
+    if (baseline.name == "task_lookup") reference.task_lookup = &baseline.result;
   }
   bool first = true;
   for (const auto& baseline : baselines) {
-    if (std::find(test.models.begin(), test.models.end(), baseline.name) == test.models.end()) continue;
+    if (!baseline.name.starts_with(kSinglePrefix)) continue;
     const double cost = baseline.result.cost_usd_mean;
     reference.cost_low = first ? cost : std::min(reference.cost_low, cost);
     reference.cost_high = first ? cost : std::max(reference.cost_high, cost);
@@ -172,7 +173,7 @@ Result<Evaluation> evaluate(const trace::OutcomeTable& training, const trace::Ou
   for (const auto& baseline : baselines)
     out.baselines.push_back({baseline.name, baseline.result.quality_mean, baseline.result.cost_usd_mean * 1000,
                              baseline.result.seconds_mean});
-  const Reference reference = reference_of(baselines, test);
+  const Reference reference = reference_of(baselines);
   for (const auto& name : expand(options.methods)) {
     if (options.progress) options.progress(name);
     auto snapshot = snapshot_of(name, training, options.seed);

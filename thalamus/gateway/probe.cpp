@@ -72,6 +72,7 @@ class Prober {
     begun_ = clock_.now();
     resume();
     const std::size_t workers = std::min<std::size_t>(std::max(1U, options_.concurrency), 256);
+    workers_ = workers;
     for (std::size_t i = 0; i < workers; ++i) asio::co_spawn(context_, work(), asio::detached);
     context_.run();
     if (options_.progress) print_progress(true);
@@ -130,6 +131,8 @@ class Prober {
       co_await ask_and_record(task, target);
       if (options_.progress) print_progress(false);
     }
+    // Idle connections would keep the loop waiting for their timers.
+    if (--workers_ == 0) client_.clear();
   }
 
   asio::awaitable<void> keep_rate() {
@@ -292,6 +295,7 @@ class Prober {
   const wire::Format& format_;
   ProbeReport report_;
   std::optional<Error> failure_;
+  std::size_t workers_ = 0;
   std::size_t next_ = 0;
   std::size_t done_ = 0;
   Nanoseconds begun_{};
