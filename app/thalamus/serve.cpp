@@ -40,8 +40,9 @@ void print_hints(const gateway::Gateway& running) {
   };
   fmt::print("\nTry, in another terminal:\n");
   curl("What is 347 * 29?");
-  curl("What is the capital of Italy?");
-  curl("Tom has 15 apples, gives 4 to Ann and buys twice as many as he has left. How many apples has he now?");
+  curl("Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys name, "
+       "age and city. Answer with only the JSON.");
+  curl("What is the currency of Vietnam? Reply with just the currency.");
   fmt::print("\nThe OpenAI client works with base_url=\"{}\" and model=\"{}\". Metrics: {}/metrics\n", url, route,
              running.admin_url());
   std::fflush(stdout);

@@ -236,7 +236,8 @@ class Client(unittest.TestCase):
                     for item in choice.logprobs.content]
         check([item.logprob for item in streamed] == [item.logprob for item in content], "a stream carries the same")
         first = self.create(max_tokens=1, logprobs=True, top_logprobs=20).choices[0].logprobs.content[0]
-        check(0 < sum(math.exp(other.logprob) for other in first.top_logprobs) <= 1.000001, "probabilities sum to one at most")
+        check(0 < sum(math.exp(other.logprob) for other in first.top_logprobs) <= 1.000001,
+              "probabilities sum to one at most")
 
     def test_follows_a_json_schema(self):
         members = {"name": {"type": "string", "maxLength": 12}, "good": {"type": "boolean"},
@@ -318,7 +319,8 @@ class Client(unittest.TestCase):
         for method, path, body, status in rows:
             answer = self.host.ask(method, path, body)
             error = json.loads(answer.text)["error"]
-            check(answer.status == status and error["message"], f"{method} {path} {body!r}: {status}, {error['message']}")
+            check(answer.status == status and error["message"],
+                  f"{method} {path} {body!r}: {status}, {error['message']}")
         check(self.host.ask("GET", "/v1/chat/completions").headers["Allow"] == "POST", "405 says what is allowed")
 
     def test_uses_no_processor_time_when_idle(self):
@@ -421,12 +423,13 @@ class Text(unittest.TestCase):
                 streamed = host.chat(stream=True, **members).text.decode("utf-8")
                 frames = [json.loads(line[6:]) for line in streamed.split("\n")
                           if line.startswith("data: ") and line != "data: [DONE]"]
-                joined = "".join(choice["delta"].get("content") or "" for frame in frames for choice in frame["choices"])
+                deltas = [choice["delta"] for frame in frames for choice in frame["choices"]]
+                joined = "".join(delta.get("content") or "" for delta in deltas)
                 check("\ufffd" in text, f"broken bytes become U+FFFD, seed {seed}")
                 check(joined == text, f"a stream of them is the same text, seed {seed}")
                 check(streamed.rstrip().endswith("data: [DONE]"), f"and ends in order, seed {seed}")
-            tokens = json.loads(host.chat(max_tokens=40, seed=1, logprobs=True).text)["choices"][0]["logprobs"]["content"]
-            check(all(item["bytes"] for item in tokens), "log-probabilities carry the bytes as they are")
+            choice = json.loads(host.chat(max_tokens=40, seed=1, logprobs=True).text)["choices"][0]
+            check(all(item["bytes"] for item in choice["logprobs"]["content"]), "log-probabilities carry the bytes as they are")
 
     def test_ends_where_the_model_ends(self):
         model = make_model("short.gguf", "--stop-bias=4")
@@ -437,7 +440,8 @@ class Text(unittest.TestCase):
 
     def test_shows_the_name_it_is_given(self):
         with Host(make_model("short.gguf", "--stop-bias=4"), "--model-name", "my-model").ready() as host:
-            check(json.loads(host.ask("GET", "/v1/models").text)["data"][0]["id"] == "my-model", "--model-name is listed")
+            listed = json.loads(host.ask("GET", "/v1/models").text)["data"]
+            check(listed[0]["id"] == "my-model", "--model-name is listed")
             check(json.loads(host.chat(max_tokens=1).text)["model"] == "my-model", "and echoed")
 
 
@@ -509,7 +513,8 @@ class Stop(unittest.TestCase):
 
     def ends(self, host, when, number=signal.SIGTERM):
         code, seconds = host.end(number)
-        check(code == 0 and seconds < STOP_SECONDS_MAX, f"{when}, it ends within two seconds: {seconds:.2f} s, code {code}")
+        check(code == 0 and seconds < STOP_SECONDS_MAX,
+              f"{when}, it ends within two seconds: {seconds:.2f} s, code {code}")
 
     def test_ends_by_a_signal(self):
         with Host(self.model).ready() as host:

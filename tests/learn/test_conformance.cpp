@@ -109,9 +109,11 @@ std::optional<trace::OutcomeTable> reference_training() {
   auto table = recorded_table("routerdc-7llm/train.jsonl.gz");
   if (!table || !table->keep_models(kSevenModels)) return std::nullopt;
   const std::vector<std::string> order{"gsm8k", "mmlu", "cmmlu", "arc_challenge", "humaneval"};
-  std::stable_sort(table->rows.begin(), table->rows.end(), [&](const trace::Row& a, const trace::Row& b) {
-    return std::find(order.begin(), order.end(), a.task) < std::find(order.begin(), order.end(), b.task);
-  });
+  std::vector<trace::Row> sorted;
+  for (const std::string& task : order)
+    for (const trace::Row& row : table->rows)
+      if (row.task == task) sorted.push_back(row);
+  table->rows = std::move(sorted);
   return table;
 }
 

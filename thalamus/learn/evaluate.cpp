@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 #include "thalamus/base/text.h"
 #include "thalamus/route/decide.h"
@@ -248,8 +249,9 @@ std::vector<math::CurvePoint> realised_curve(const EstimateMatrix& estimates, co
       current = next;
     }
   }
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const Change& a, const Change& b) { return a.lambda < b.lambda; });
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    return std::tie(a.lambda, a.quality, a.cost) < std::tie(b.lambda, b.quality, b.cost);
+  });
   const auto n = static_cast<double>(std::max<std::size_t>(1, estimates.rows));
   std::vector<math::CurvePoint> points{{cost / n, quality / n, 0}};
   for (std::size_t c = 0; c < changes.size(); ++c) {

@@ -35,7 +35,8 @@ struct Block {
 std::vector<Block> pool_violators(std::span<const double> score, std::span<const double> outcome) {
   std::vector<std::size_t> order(score.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score[a] < score[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return score[a] != score[b] ? score[a] < score[b] : a < b; });
   // Pre-pooled in groups of equal mass, so that a knot rests on many pairs.
   const std::size_t groups = std::min(kKnotsMax, std::max<std::size_t>(1, score.size() / 20));
   std::vector<Block> blocks;

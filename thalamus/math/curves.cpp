@@ -9,8 +9,9 @@
 namespace thalamus::math {
 
 std::vector<CurvePoint> non_decreasing_hull(std::vector<CurvePoint> points) {
-  std::stable_sort(points.begin(), points.end(), [](const CurvePoint& a, const CurvePoint& b) {
-    return a.cost != b.cost ? a.cost < b.cost : a.quality > b.quality;
+  std::sort(points.begin(), points.end(), [](const CurvePoint& a, const CurvePoint& b) {
+    if (a.cost != b.cost) return a.cost < b.cost;
+    return a.quality != b.quality ? a.quality > b.quality : a.label < b.label;
   });
   std::vector<CurvePoint> hull;
   double best = -std::numeric_limits<double>::infinity();

@@ -64,7 +64,9 @@ Interval wilson_interval(double successes, double trials, double z) noexcept {
 std::vector<double> holm(std::span<const double> p_values) {
   std::vector<std::size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return p_values[x] < p_values[y]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+    return p_values[x] != p_values[y] ? p_values[x] < p_values[y] : x < y;
+  });
   std::vector<double> adjusted(p_values.size());
   double largest = 0;
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
@@ -98,8 +100,9 @@ double calibration_error(std::span<const double> probability, std::span<const do
   if (n == 0 || bins == 0) return 0;
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t x, std::size_t y) { return probability[x] < probability[y]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+    return probability[x] != probability[y] ? probability[x] < probability[y] : x < y;
+  });
   double error = 0;
   for (std::size_t bin = 0; bin < bins; ++bin) {
     const std::size_t begin = n * bin / bins;

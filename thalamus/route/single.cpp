@@ -37,15 +37,17 @@ Result<std::unique_ptr<Router>> fit_single(const TrainingSet& data, const base::
   const ModelMeans means = model_means(data);
   std::vector<std::size_t> order(data.models.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return means.mean[a] > means.mean[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return means.mean[a] != means.mean[b] ? means.mean[a] > means.mean[b] : a < b;
+  });
   if (!options.model.empty()) {
     const auto found = std::find(data.models.begin(), data.models.end(), options.model);
     if (found == data.models.end())
       return fail(ErrorKind::kNotFound, "model: the table has no model '{}'{}", options.model,
                   base::did_you_mean(options.model, data.models));
     const auto chosen = static_cast<std::size_t>(found - data.models.begin());
-    std::stable_partition(order.begin(), order.end(), [&](std::size_t m) { return m == chosen; });
+    const auto place = std::find(order.begin(), order.end(), chosen);
+    std::rotate(order.begin(), place, place + 1);
   }
   std::vector<float> preference(order.size());
   for (std::size_t rank = 0; rank < order.size(); ++rank) preference[order[rank]] = 1.0F / static_cast<float>(1 + rank);

@@ -131,7 +131,8 @@ Tasks fold_tasks(const TrainingSet& data) {
   for (const std::uint32_t task : data.task) ++count[task];
   std::vector<std::size_t> order(count.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return count[a] > count[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return count[a] != count[b] ? count[a] > count[b] : a < b; });
   Tasks result{std::vector<std::uint32_t>(data.rows, 0), {""}};
   std::vector<std::uint32_t> renamed(count.size(), 0);
   for (std::size_t rank = 0; rank + 1 < kTasksMax; ++rank) {
