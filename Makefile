@@ -6,6 +6,10 @@ JOBS ?= $(shell nproc)
 CONFIG ?= configs/default.yaml
 SEED ?= 7
 
+# Compiler results are shared between clones: paths below this folder count as relative.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 .PHONY: help setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check tidy new ci clean
 
 help: ## this list

@@ -207,18 +207,19 @@ def write_table(path, models, seed=11, rows=400):
 def train(build, folder, route, models, method):
     table, snapshot = folder / f"{route}.jsonl", folder / f"{route}.snapshot"
     write_table(table, models)
-    command = [build / "thalamus", "train", "--data", table, "--method", method, "--out", snapshot, "--quiet"]
+    command = [build / "thalamus", "train", "--data", table, "--method", method, "--out", snapshot, "--quiet",
+               "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Missing(f"training failed: {done.stderr}")
-    return snapshot
+    return snapshot, json.loads(done.stdout)["method"]
 
 
 def start_gateway(build, folder, upstream, method):
     models, routes = [], []
     for route in dict.fromkeys(load[2] for load in LOADS):
         names = [f"cheap-{route}", f"dear-{route}"]
-        snapshot = train(build, folder, route, names, method)
+        snapshot, chosen = train(build, folder, route, names, method)
         for name, price in zip(names, ("{ input: 0.15, output: 0.60 }", "{ input: 2.50, output: 10.00 }")):
             models.append(f"  - {{ name: {name}, provider: scripted, id: {route}, price: {price} }}")
         routes.append(f"  - {{ name: {route}, targets: [{', '.join(names)}], router: {{ snapshot: '{snapshot}' }} }}")
@@ -226,7 +227,7 @@ def start_gateway(build, folder, upstream, method):
     config.write_text(GATEWAY.format(upstream=upstream, models="\n".join(models), routes="\n".join(routes)))
     server = Server("gateway", [build / "thalamus", "serve", "--config", config, "--state", folder / "state"], folder)
     server.wait_output(r"listens on http://127.0.0.1:(\d+)/v1")
-    return server
+    return server, chosen
 
 
 def write_body(folder, route, stream):
@@ -351,15 +352,15 @@ def run(options, folder, servers):
             raise Missing(f"{build / name} is not there; `make bench` builds it")
     servers["direct"] = start_upstream(build, folder)
     servers["nginx"] = start_nginx(folder, servers["direct"].port)
-    servers["gateway"] = start_gateway(build, folder, servers["direct"].port, options.method)
+    servers["gateway"], chosen = start_gateway(build, folder, servers["direct"].port, options.method)
     bodies = {load[0]: write_body(folder, load[2], load[3]) for load in LOADS}
     began = os.getloadavg()[0]
     results = measure(build, servers, bodies, options.rounds, options.requests)
     summary = summarise(results)
     about = {"machine": machine(), "versions": versions(build), "rounds": options.rounds, "requests": options.requests,
-             "method": options.method, "load_average_before": began, "load_average_after": os.getloadavg()[0]}
+             "method": chosen, "load_average_before": began, "load_average_after": os.getloadavg()[0]}
     print(f"{about['machine']}; {about['versions']['nginx']}; load average {began:.1f} before, "
-          f"{about['load_average_after']:.1f} after\nmedians of {options.rounds} rounds; added: over direct; "
+          f"{about['load_average_after']:.1f} after\nrouter: {chosen}; medians of {options.rounds} rounds; added: over direct; "
           f"CPU of the proxy alone, x nginx with its range over the rounds\n\n{table(summary)}")
     if options.out:
         options.out.write_text(json.dumps({**about, "summary": summary, "rounds_measured": results}, indent=1) + "\n")

@@ -429,7 +429,8 @@ class Text(unittest.TestCase):
                 check(joined == text, f"a stream of them is the same text, seed {seed}")
                 check(streamed.rstrip().endswith("data: [DONE]"), f"and ends in order, seed {seed}")
             choice = json.loads(host.chat(max_tokens=40, seed=1, logprobs=True).text)["choices"][0]
-            check(all(item["bytes"] for item in choice["logprobs"]["content"]), "log-probabilities carry the bytes as they are")
+            check(all(item["bytes"] for item in choice["logprobs"]["content"]),
+                  "log-probabilities carry the bytes as they are")
 
     def test_ends_where_the_model_ends(self):
         model = make_model("short.gguf", "--stop-bias=4")

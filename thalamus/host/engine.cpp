@@ -101,9 +101,9 @@ class LocalEngine final : public Engine {
     {
       const std::lock_guard lock(mutex_);
       // Nobody waits for these any more; they must not keep others out.
-      const auto gone = std::stable_partition(queue_.begin(), queue_.end(), [](const Job& j) { return !*j.cancelled; });
-      std::move(gone, queue_.end(), std::back_inserter(given_up));
-      queue_.erase(gone, queue_.end());
+      std::deque<Job> waiting;
+      for (Job& other : queue_) (*other.cancelled ? given_up : waiting).push_back(std::move(other));
+      queue_ = std::move(waiting);
       full = queue_.size() >= options_.queue_length_max;
       if (!full) queue_.push_back(std::move(job));
     }

@@ -19,53 +19,53 @@ std::string letters_only(std::string_view text) {
   return letters;
 }
 
-std::optional<Items> sorted_words(Items items, bool descending) {
-  for (const std::string& item : items) {
-    if (!is_ascii(item) || letters_only(item).empty()) return std::nullopt;
-    const bool has_digit = item.find_first_of("0123456789") != std::string::npos;
-    if (has_digit) return std::nullopt;  // item10 and item9: two orders are in use
-  }
-  // Word by word and letter by letter must agree, and so must upper and lower case.
-  Items other = items;
-  const auto by_text = [](const std::string& a, const std::string& b) {
-    return base::lower_ascii(a) < base::lower_ascii(b);
-  };
-  const auto by_letters = [](const std::string& a, const std::string& b) { return letters_only(a) < letters_only(b); };
-  std::stable_sort(items.begin(), items.end(), by_text);
-  std::stable_sort(other.begin(), other.end(), by_letters);
-  if (items != other) return std::nullopt;
-  for (std::size_t i = 1; i < items.size(); ++i) {
-    if (items[i - 1] != items[i] && letters_only(items[i - 1]) == letters_only(items[i])) return std::nullopt;
-  }
-  if (descending) std::reverse(items.begin(), items.end());
-  return items;
-}
-
-std::optional<Items> sorted_numbers(const Items& items, bool descending) {
-  const auto numbers = numbers_of(items);
-  if (!numbers.has_value()) return std::nullopt;
+/// The items in the order of their keys; equal keys keep their places.
+template <class Key>
+Items sorted_by(const Items& items, const std::vector<Key>& keys, bool descending) {
   std::vector<std::size_t> order(items.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return descending ? (*numbers)[a] > (*numbers)[b] : (*numbers)[a] < (*numbers)[b];
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto compared = keys[a] <=> keys[b];
+    if (compared == 0) return a < b;
+    return descending ? compared > 0 : compared < 0;
   });
   Items sorted;
   for (const std::size_t index : order) sorted.push_back(items[index]);
   return sorted;
 }
 
-std::optional<Items> sorted_by_length(Items items, bool descending) {
+std::optional<Items> sorted_words(const Items& items, bool descending) {
+  std::vector<std::string> texts;
+  std::vector<std::string> letters;
+  for (const std::string& item : items) {
+    const bool has_digit = item.find_first_of("0123456789") != std::string::npos;
+    if (!is_ascii(item) || has_digit) return std::nullopt;  // item10 and item9: two orders are in use
+    texts.push_back(base::lower_ascii(item));
+    letters.push_back(letters_only(item));
+    if (letters.back().empty()) return std::nullopt;
+  }
+  // Word by word and letter by letter must agree, and so must upper and lower case.
+  Items sorted = sorted_by(items, texts, descending);
+  if (sorted != sorted_by(items, letters, descending)) return std::nullopt;
+  for (std::size_t i = 1; i < sorted.size(); ++i) {
+    if (sorted[i - 1] != sorted[i] && letters_only(sorted[i - 1]) == letters_only(sorted[i])) return std::nullopt;
+  }
+  return sorted;
+}
+
+std::optional<Items> sorted_numbers(const Items& items, bool descending) {
+  const auto numbers = numbers_of(items);
+  if (!numbers.has_value()) return std::nullopt;
+  return sorted_by(items, *numbers, descending);
+}
+
+std::optional<Items> sorted_by_length(const Items& items, bool descending) {
   std::vector<std::size_t> lengths;
   for (const std::string& item : items) {
-    if (!is_ascii(item) ||
-        !std::all_of(item.begin(), item.end(), [](char c) { return letters_only({&c, 1}).size() == 1; })) {
-      return std::nullopt;
-    }
+    if (!is_ascii(item) || letters_only(item).size() != item.size()) return std::nullopt;
+    lengths.push_back(item.size());
   }
-  std::stable_sort(items.begin(), items.end(), [&](const std::string& a, const std::string& b) {
-    return descending ? a.size() > b.size() : a.size() < b.size();
-  });
-  return items;
+  return sorted_by(items, lengths, descending);
 }
 
 /// What the words of slots k (kind) and o (order) say.
