@@ -10,7 +10,8 @@ SEED ?= 7
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check tidy new ci clean
+.PHONY: help setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check \
+        tidy new ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -70,7 +71,8 @@ bench: ## overhead against a direct call and nginx, interleaved; prints the tabl
 
 probe: release ## record the default targets' outcomes anew on this machine (data/probe-local.jsonl.gz)
 	@tools/setup.sh --for serve --models
-	@$(BUILD)/release/thalamus probe --config $(CONFIG) --targets small,large --seed $(SEED) --per-cell 10 --out data/probe-local.jsonl.gz
+	@$(BUILD)/release/thalamus probe --config $(CONFIG) --targets small,large --seed $(SEED) --per-cell 6 \
+	  --out data/probe-local.jsonl.gz
 
 format: ## format the C++ sources
 	@git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i

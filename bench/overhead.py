@@ -360,8 +360,8 @@ def run(options, folder, servers):
     about = {"machine": machine(), "versions": versions(build), "rounds": options.rounds, "requests": options.requests,
              "method": chosen, "load_average_before": began, "load_average_after": os.getloadavg()[0]}
     print(f"{about['machine']}; {about['versions']['nginx']}; load average {began:.1f} before, "
-          f"{about['load_average_after']:.1f} after\nrouter: {chosen}; medians of {options.rounds} rounds; added: over direct; "
-          f"CPU of the proxy alone, x nginx with its range over the rounds\n\n{table(summary)}")
+          f"{about['load_average_after']:.1f} after\nrouter: {chosen}; medians of {options.rounds} rounds; added: "
+          f"over direct; CPU of the proxy alone, x nginx with its range over the rounds\n\n{table(summary)}")
     if options.out:
         options.out.write_text(json.dumps({**about, "summary": summary, "rounds_measured": results}, indent=1) + "\n")
     return summary["buffered"]["gateway"]["cpu_ratio_nginx"]

@@ -40,8 +40,9 @@ void print_hints(const gateway::Gateway& running) {
   };
   fmt::print("\nTry, in another terminal:\n");
   curl("What is 347 * 29?");
-  curl("Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys name, "
-       "age and city. Answer with only the JSON.");
+  curl(
+      "Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys name, "
+      "age and city. Answer with only the JSON.");
   curl("What is the currency of Vietnam? Reply with just the currency.");
   fmt::print("\nThe OpenAI client works with base_url=\"{}\" and model=\"{}\". Metrics: {}/metrics\n", url, route,
              running.admin_url());
@@ -181,7 +182,7 @@ int probe(const ProbeArguments& arguments, Style style) {
   options.cost_max_usd = arguments.cost_max_usd;
   options.rate_max_per_second = arguments.rate_max;
   options.timeout_seconds = arguments.timeout_seconds;
-  options.progress = !arguments.quiet;
+  if (!arguments.quiet) options.progress_line = [](const std::string& line) { std::fputs(line.c_str(), stderr); };
   options.interrupted = &interrupted;
   std::unique_ptr<gateway::Gateway> own;
   if (arguments.base_url.empty()) {

@@ -99,8 +99,8 @@ class Gateway:
                    if line.startswith(name) and not line.startswith("#"))
 
     def records(self):
-        run = subprocess.run([THALAMUS, "trace", "list", "--folder", self.folder / "state/trace", "--limit", "100000", "--json"],
-                             capture_output=True, text=True)
+        run = subprocess.run([THALAMUS, "trace", "list", "--folder", self.folder / "state/trace", "--limit", "100000",
+                              "--json"], capture_output=True, text=True)
         return [json.loads(line) for line in run.stdout.splitlines()], run.stderr
 
     def stop(self, sig=signal.SIGTERM, timeout=10):
@@ -128,13 +128,15 @@ def routes_config(upstream_port, routes, extra=""):
     commands = sorted({command for targets in routes.values() for command in targets})
     lines = [
         "providers:",
-        f"  scripted: {{ base_url: 'http://127.0.0.1:{upstream_port}/v1', key: {CANARY}, timeouts: {{ connect_ms: 500, first_byte_ms: 400, idle_ms: 400, total_ms: 5000 }} }}",
+        f"  scripted: {{ base_url: 'http://127.0.0.1:{upstream_port}/v1', key: {CANARY}, "
+        "timeouts: { connect_ms: 500, first_byte_ms: 400, idle_ms: 400, total_ms: 5000 } }",
         f"  absent: {{ base_url: 'http://127.0.0.1:{free_port()}/v1', timeouts: {{ connect_ms: 300 }} }}",
         "models:",
     ]
     for command in commands:
         provider = "absent" if command == "absent" else "scripted"
-        lines.append(f"  - {{ name: t-{command}, provider: {provider}, id: {command}, price: {{ input: 1, output: 2 }} }}")
+        lines.append(f"  - {{ name: t-{command}, provider: {provider}, id: {command}, "
+                     "price: { input: 1, output: 2 } }")
     lines += ["  - { name: calculator, tool: arithmetic }", "routes:"]
     for name, targets in routes.items():
         lines.append(f"  - {{ name: {name}, targets: [{', '.join('t-' + t for t in targets)}] }}")

@@ -66,7 +66,8 @@ class Answers(GatewayCase):
     def test_official_client_streams(self):
         stream = self.client().chat.completions.create(
             model="many", messages=[{"role": "user", "content": "hi"}], stream=True)
-        pieces = [chunk.choices[0].delta.content for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+        deltas = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
+        pieces = [delta for delta in deltas if delta]
         self.assertEqual(pieces, [f"piece {i} " for i in range(50)])
 
     def test_exact_tool_answers_and_streams(self):
@@ -265,7 +266,8 @@ class StartUp(unittest.TestCase):
             s.bind(("127.0.0.1", 0))
             s.listen()
             port = s.getsockname()[1]
-            self.fails(f"version: 1\nlisten: 127.0.0.1:{port}\nadmin: 127.0.0.1:0\nmodels: [{{name: c, tool: arithmetic}}]\n"
+            self.fails(f"version: 1\nlisten: 127.0.0.1:{port}\nadmin: 127.0.0.1:0\n"
+                       "models: [{name: c, tool: arithmetic}]\n"
                        "routes: [{name: r, targets: [c]}]\n", 3, f"127.0.0.1:{port}", "in use")
 
     def test_unknown_key_in_the_configuration(self):
@@ -279,7 +281,8 @@ class StartUp(unittest.TestCase):
         self.fails(config % "/bin/true", 2, "/bin/true")
 
     def test_a_missing_model_file_leaves_the_other_targets(self):
-        gateway = Gateway("models: [{name: c, tool: arithmetic}, {name: m, provider: p, id: x, price: {input: 0, output: 0}}]\n"
+        gateway = Gateway("models: [{name: c, tool: arithmetic}, "
+                          "{name: m, provider: p, id: x, price: {input: 0, output: 0}}]\n"
                           "providers: {p: {model_file: /nonexistent/model.gguf}}\n"
                           "routes: [{name: r, targets: [c, m]}]\n")
         try:
@@ -335,7 +338,8 @@ class Records(unittest.TestCase):
     def test_kill_in_mid_stream_loses_no_finished_record(self):
         for _ in range(50):
             self.assertEqual(self.gateway.chat("fine")[0], 200)
-        body = json.dumps({"model": "silent-late", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode()
+        messages = [{"role": "user", "content": "x"}]
+        body = json.dumps({"model": "silent-late", "stream": True, "messages": messages}).encode()
         with socket.create_connection(("127.0.0.1", self.gateway.port)) as s:
             s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
             self.assertIn(b"200", s.recv(100))
@@ -354,7 +358,8 @@ class Records(unittest.TestCase):
         records, said = self.gateway.records()
         self.assertEqual(len(records), 1)
         self.assertTrue(said)
-        again = subprocess.Popen([THALAMUS, "serve", "--config", self.gateway.config, "--state", self.gateway.folder / "state"],
+        again = subprocess.Popen([THALAMUS, "serve", "--config", self.gateway.config,
+                                  "--state", self.gateway.folder / "state"],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         again.stdout.readline()
         again.terminate()

@@ -33,8 +33,8 @@ class RealModels(unittest.TestCase):
                 time.sleep(0.2)
             table = [
                 ("What is 347 * 29?", "arithmetic", "10063"),
-                ("Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys name, "
-                 "age and city. Answer with only the JSON.", "small", "Utrecht"),
+                ("Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys "
+                 "name, age and city. Answer with only the JSON.", "small", "Utrecht"),
                 ("What is the currency of Vietnam? Reply with just the currency.", "large", "ong"),
             ]
             for ask, target, words in table:

@@ -28,7 +28,8 @@ def toy_table(path, rows=160, seed=5):
             words = ["integral", "matrix", "prove"] if kind else ["poem", "story", "rhyme"]
             prompt = f"{rng.choice(words)} {rng.choice(words)} number {rng.randrange(10000)}"
             cell = lambda good, cost: {"quality": float(rng.random() < (0.9 if good else 0.2)), "cost": cost,
-                                       "input_tokens": 20, "output_tokens": 30, "latency_s": 0.5 if cost < 1e-3 else 2.0}
+                                       "input_tokens": 20, "output_tokens": 30,
+                                       "latency_s": 0.5 if cost < 1e-3 else 2.0}
             f.write(json.dumps({"id": f"r{i}", "task": ["arts", "maths"][kind], "prompt": prompt,
                                 "outcomes": {"cheap": cell(kind == 0, 1e-4), "dear": cell(kind == 1, 5e-3)}}) + "\n")
 
@@ -56,7 +57,8 @@ class Verbs(unittest.TestCase):
         for method in methods:
             with self.subTest(method=method):
                 options = ["--options", "model=cheap"] if method == "single" else []
-                run("train", "--data", self.table, "--method", method, *options, "--out", self.folder / "m.snapshot", "--quiet")
+                run("train", "--data", self.table, "--method", method, *options, "--out", self.folder / "m.snapshot",
+                    "--quiet")
 
     def test_routing_reads_neither_task_nor_outcomes(self):
         rows = [json.loads(line) for line in gzip.open(self.test, "rt")]

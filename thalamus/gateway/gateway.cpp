@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <optional>
 #include <random>
 #include <thread>
@@ -19,7 +20,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Nanoseconds kAbortPatience = Nanoseconds::from_ms(2'000);
-constexpr std::chrono::milliseconds kStopPoll{2};
 constexpr std::chrono::milliseconds kRecordsPoll{200};
 
 net::ServerLimits server_limits(const GatewayLimits& limits) {
@@ -212,16 +212,14 @@ class Gateway::Impl final : public Facts {
     static_cast<void>(wait_until_empty(kAbortPatience));
   }
 
-  [[nodiscard]] bool wait_until_empty(Nanoseconds patience) const {
-    const Nanoseconds until = clock_.now() + patience;
-    for (;;) {
-      const bool empty = std::all_of(cores_.begin(), cores_.end(), [](const auto& core) {
-        return core->main.gate.inside() == 0 && core->admin.gate.inside() == 0;
-      });
-      if (empty) return true;
-      if (clock_.now() > until) return false;
-      std::this_thread::sleep_for(kStopPoll);
-    }
+  [[nodiscard]] bool wait_until_empty(Nanoseconds patience) {
+    std::vector<std::future<bool>> empties;
+    for (auto& core : cores_)
+      for (const Port* port : {&core->main, &core->admin})
+        empties.push_back(asio::co_spawn(core->context, net::wait_until_empty(port->gate, patience), asio::use_future));
+    bool all = true;
+    for (auto& empty : empties) all = empty.get() && all;
+    return all;
   }
 
   void start_supervisor() {

@@ -75,7 +75,7 @@ class Prober {
     workers_ = workers;
     for (std::size_t i = 0; i < workers; ++i) asio::co_spawn(context_, work(), asio::detached);
     context_.run();
-    if (options_.progress) print_progress(true);
+    if (options_.progress_line) print_progress(true);
     if (failure_) return std::unexpected(*failure_);
     report_.complete = done_ == total();
     if (!report_.complete && report_.stopped_because.empty())
@@ -129,7 +129,7 @@ class Prober {
       if (journal_.find({task.id, options_.targets[target].name}) != nullptr) continue;
       co_await keep_rate();
       co_await ask_and_record(task, target);
-      if (options_.progress) print_progress(false);
+      if (options_.progress_line) print_progress(false);
     }
     // Idle connections would keep the loop waiting for their timers.
     if (--workers_ == 0) client_.clear();
@@ -281,7 +281,7 @@ class Prober {
       line += fmt::format("  {} {:.3f}", target.name, target.quality_sum / static_cast<double>(target.answered));
       if (target.failed > 0) line += fmt::format(" ({} failed)", target.failed);
     }
-    std::fprintf(stderr, terminal ? "\r\x1b[K%s%s" : "%s%s", line.c_str(), terminal && !last ? "" : "\n");
+    options_.progress_line(terminal ? "\r\x1b[K" + line + (last ? "\n" : "") : line + "\n");
   }
 
   const std::vector<check::Task>& tasks_;

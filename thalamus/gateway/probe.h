@@ -27,10 +27,10 @@ struct ProbeOptions {
   std::vector<ProbeTarget> targets;
   std::filesystem::path out;  ///< outcome table; `out` + ".journal" keeps what is done for a resumed run
   std::uint32_t concurrency = 1;
-  double cost_max_usd = 0;         ///< stop before more than this is spent; 0: no cap
-  double rate_max_per_second = 0;  ///< requests a second; 0: no limit
-  double timeout_seconds = 300;    ///< of one answer
-  bool progress = true;            ///< to standard error
+  double cost_max_usd = 0;                                ///< stop before more than this is spent; 0: no cap
+  double rate_max_per_second = 0;                         ///< requests a second; 0: no limit
+  double timeout_seconds = 300;                           ///< of one answer
+  std::function<void(const std::string&)> progress_line;  ///< shown as it is; empty: no progress
   const std::atomic<bool>* interrupted = nullptr;
 };
 

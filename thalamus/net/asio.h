@@ -1,5 +1,5 @@
-/// The parts of Boost.Asio that composing folders (`gateway`, `host`) use to spawn, post and wait. They include this and
-/// never a header of Asio's own, so that the library keeps one home.
+/// The parts of Boost.Asio that composing folders (`gateway`, `host`) use to spawn, post and wait. They include this
+/// and never a header of Asio's own, so that the library keeps one home.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -15,3 +15,4 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>

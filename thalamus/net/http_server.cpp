@@ -353,7 +353,8 @@ Awaitable<Status> ServerConnection::send(int status, const Headers& headers, std
   head_.append("\r\n");
   answer_ = Answer::kComplete;
   const std::array<asio::const_buffer, 2> buffers{to_buffer(head_), to_buffer(body)};
-  co_return co_await put(std::span(buffers).first(mute_ || body.empty() ? 1U : 2U));
+  const std::size_t used = mute_ || body.empty() ? 1 : 2;
+  co_return co_await put(std::span(buffers).first(used));
 }
 
 Awaitable<Status> ServerConnection::start(int status, const Headers& headers, std::string_view first) {

@@ -21,7 +21,8 @@ rows = []
 
 
 def row(tool, prompt, answer):
-    escaped = [str(cell).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for cell in (tool, prompt, answer)]
+    escaped = [str(cell).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+               for cell in (tool, prompt, answer)]
     rows.append("\t".join(escaped))
 
 
@@ -265,14 +266,16 @@ def dates():
             end.strftime("%I:%M %p").lstrip("0"))
         row("dates", f"How many minutes are in {hours} hours and {minutes} minutes? Answer with only the number.",
             hours * 60 + minutes)
-    zones = {"New York": "America/New_York", "London": "Europe/London", "Berlin": "Europe/Berlin", "Tokyo": "Asia/Tokyo",
+    zones = {"New York": "America/New_York", "London": "Europe/London", "Berlin": "Europe/Berlin",
+             "Tokyo": "Asia/Tokyo",
              "Sydney": "Australia/Sydney", "Mumbai": "Asia/Kolkata", "Los Angeles": "America/Los_Angeles",
              "UTC": "UTC", "Sao Paulo": "America/Sao_Paulo", "Cairo": "Africa/Cairo"}
     made = 0
     while made < PER_KIND * 2:
         a, b = random.sample(list(zones), 2)
         day = any_date(1975, 2033)
-        # Late in the evening clocks are not set forward or back in these zones, but for Cairo and Sao Paulo at midnight.
+        # Late in the evening clocks are not set forward or back in these zones, but for Cairo and Sao Paulo at
+        # midnight.
         local = dt.datetime(day.year, day.month, day.day, random.randint(4, 22), random.randint(0, 59))
         there = local.replace(tzinfo=ZoneInfo(zones[a])).astimezone(ZoneInfo(zones[b]))
         tail = "" if there.date() == day else f" on {there.date()}"
@@ -294,7 +297,8 @@ AREA = {"square metres": ("m²", "1"), "square feet": ("ft²", "0.09290304"), "h
         "acres": ("acres", "4046.8564224"), "square kilometres": ("km²", "1000000")}
 DATA = {"KiB": ("KiB", "1024"), "MiB": ("MiB", "1048576"), "GiB": ("GiB", "1073741824"), "bytes": ("bytes", "1")}
 ENERGY = {"kWh": ("kWh", "3600000"), "joules": ("J", "1"), "kilojoules": ("kJ", "1000"), "kcal": ("kcal", "4184")}
-PRESSURE = {"bar": ("bar", "100000"), "kPa": ("kPa", "1000"), "atm": ("atm", "101325"), "mmHg": ("mmHg", "133.322387415")}
+PRESSURE = {"bar": ("bar", "100000"), "kPa": ("kPa", "1000"), "atm": ("atm", "101325"),
+            "mmHg": ("mmHg", "133.322387415")}
 
 
 def unit_value(value):
@@ -307,7 +311,8 @@ def units():
             a, b = random.sample(list(table), 2)
             amount = pick(str(random.randint(2, 999)), f"{random.randint(1, 99)}.{random.randint(1, 9)}")
             value = Fraction(amount) * Fraction(table[a][1]) / Fraction(table[b][1])
-            text = pick(f"Convert {amount} {a} to {b}.", f"What is {amount} {a} in {b}?", f"How many {b} are {amount} {a}?",
+            text = pick(f"Convert {amount} {a} to {b}.", f"What is {amount} {a} in {b}?",
+                        f"How many {b} are {amount} {a}?",
                         f"{amount} {a} in {b}")
             if random.random() < 0.3:
                 digits = random.randint(1, 5)
@@ -330,7 +335,8 @@ def units():
 
 
 WORDS = """pear apple fig banana mango grape lemon cherry plum peach melon orange kiwi papaya river mountain house table
-window garden planet silver copper marble candle bottle letter wizard dragon puzzle forest meadow harbour lantern""".split()
+window garden planet silver copper marble candle bottle letter wizard dragon puzzle forest meadow harbour
+lantern""".split()
 
 
 def text():
@@ -361,7 +367,8 @@ def text():
         order = "descending" if down else "ascending"
         listed = ", ".join(map(str, numbers))
         row("text", pick(f"Sort these numbers in {order} order: {listed}", f"Sort {listed} in {order} order.",
-                         f"Sort the list [{listed}] in {order} order."), ", ".join(map(str, sorted(numbers, reverse=down))))
+                         f"Sort the list [{listed}] in {order} order."),
+                    ", ".join(map(str, sorted(numbers, reverse=down))))
     for _ in range(PER_KIND):
         a, b = (random.sample(range(1, 40), random.randint(3, 12)) for _ in range(2))
         for name, value in (("union", set(a) | set(b)), ("intersection", set(a) & set(b)),
