@@ -43,7 +43,7 @@ void print_hints(const gateway::Gateway& running) {
   curl(
       "Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys name, "
       "age and city. Answer with only the JSON.");
-  curl("What is the currency of Vietnam? Reply with just the currency.");
+  curl("What is the symbol of the element caesium? Reply with just the symbol.");
   fmt::print("\nThe OpenAI client works with base_url=\"{}\" and model=\"{}\". Metrics: {}/metrics\n", url, route,
              running.admin_url());
   std::fflush(stdout);

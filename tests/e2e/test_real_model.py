@@ -35,7 +35,7 @@ class RealModels(unittest.TestCase):
                 ("What is 347 * 29?", "arithmetic", "10063"),
                 ("Ivan Petrov is 47 years old and lives in Utrecht. Give the facts as a JSON object with the keys "
                  "name, age and city. Answer with only the JSON.", "small", "Utrecht"),
-                ("What is the currency of Vietnam? Reply with just the currency.", "large", "ong"),
+                ("What is the symbol of the element caesium? Reply with just the symbol.", "large", "Cs"),
             ]
             for ask, target, words in table:
                 with self.subTest(ask=ask):

@@ -26,6 +26,7 @@ bool looks_like_a_label(const Phrase& phrase, Span span) {
   const Token& first = phrase[span.begin];
   const Token& last = phrase[span.end - 1];
   if (size == 5) {
+    if (phrase.is(span.begin + 1, "/") && phrase.is(span.begin + 3, "/")) return true;
     return phrase[span.begin + 1].lower == phrase[span.begin + 3].lower && !phrase.is(span.begin + 1, "*") &&
            (first.lower.size() == 4 || last.lower.size() == 4 || phrase.is(span.begin + 1, "-"));
   }

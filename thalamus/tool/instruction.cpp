@@ -18,24 +18,23 @@ constexpr std::string_view kStarters[] = {
     "hey",    "reduce", "simplify", "make",    "be",      "name",   "separate", "express", "put"};
 /// Words that say nothing beyond "the answer, alone or with working".
 constexpr std::string_view kNeutral[] = {
-    "answer",     "reply",      "respond",     "give",    "return",   "output",     "write",       "provide",
-    "print",      "state",      "show",        "report",  "express",  "submit",     "type",        "say",
-    "present",    "keep",       "include",     "do",      "not",      "don't",      "with",        "your",
-    "the",        "a",          "an",          "single",  "one",      "final",      "exact",       "result",
-    "value",      "solution",   "response",    "please",  "thanks",   "thank",      "you",         "me",
-    "in",         "of",         "as",          "is",      "it",       "for",        "to",          "and",
-    "or",         "nor",        "any",         "working", "work",     "step",       "steps",       "by",
-    "all",        "extra",      "additional",  "other",   "text",     "commentary", "explanation", "explanations",
-    "explain",    "explaining", "reasoning",   "full",    "short",    "brief",      "correct",     "only",
-    "just",       "no",         "nothing",     "else",    "without",  "alone",      "itself",      "simply",
-    "plain",      "need",       "i",           "that",    "want",     "think",      "carefully",   "accurate",
-    "must",       "should",     "be",          "very",    "much",     "advance",    "on",          "own",
-    "line",       "its",        "punctuation", "format",  "form",     "formatting", "sentence",    "sentences",
-    "here",       "hi",         "hello",       "hey",     "there",    "using",      "clear",       "concise",
-    "precise",    "precisely",  "exactly",     "leave",   "out",      "skip",       "put",         "when",
-    "necessary",  "if",         "words",       "so",      "math",     "question",   "quick",       "have",
-    "asked",      "make",       "sure",        "add",     "anything", "quotes",     "quotation",   "marks",
-    "surrounding"};
+    "answer",  "reply",      "respond",     "give",     "return",    "output",     "write",       "provide",
+    "print",   "state",      "show",        "report",   "express",   "submit",     "type",        "say",
+    "present", "keep",       "include",     "do",       "not",       "don't",      "with",        "your",
+    "the",     "a",          "an",          "single",   "one",       "final",      "exact",       "result",
+    "value",   "solution",   "response",    "please",   "thanks",    "thank",      "you",         "me",
+    "in",      "of",         "as",          "is",       "it",        "for",        "to",          "and",
+    "or",      "nor",        "any",         "working",  "work",      "step",       "steps",       "by",
+    "all",     "extra",      "additional",  "other",    "text",      "commentary", "explanation", "explanations",
+    "explain", "explaining", "reasoning",   "full",     "short",     "brief",      "correct",     "only",
+    "just",    "no",         "nothing",     "else",     "without",   "alone",      "itself",      "simply",
+    "plain",   "need",       "i",           "that",     "want",      "think",      "carefully",   "accurate",
+    "must",    "should",     "be",          "very",     "much",      "advance",    "on",          "own",
+    "line",    "its",        "punctuation", "format",   "form",      "formatting", "here",        "hi",
+    "hello",   "hey",        "there",       "using",    "clear",     "concise",    "precise",     "precisely",
+    "exactly", "leave",      "out",         "skip",     "put",       "when",       "necessary",   "if",
+    "words",   "so",         "math",        "question", "quick",     "have",       "asked",       "make",
+    "sure",    "add",        "anything",    "quotes",   "quotation", "marks",      "surrounding"};
 /// Words that name the kind of thing the answer must be; the tool checks that its answer is one.
 constexpr std::string_view kNouns[] = {
     "number",      "numbers",   "integer",   "integers",   "digit",      "digits",   "date",      "day",
@@ -66,6 +65,7 @@ class InstructionReader {
       : phrase_(phrase), end_(end), style_(style) {}
 
   bool read(std::uint32_t at) {
+    if (forbids_the_answer(at)) return false;
     bool alone = false;
     while (at < end_) {
       const Token& token = phrase_[at];
@@ -97,6 +97,42 @@ class InstructionReader {
 
  private:
   static constexpr std::uint32_t kRejected = ~0U;
+
+  /// "Do not give the answer", "don't round", "just show the steps", "explain it": instructions that a tool cannot
+  /// keep.
+  [[nodiscard]] bool forbids_the_answer(std::uint32_t at) const {
+    constexpr std::string_view kNegations[] = {"not", "don't", "no", "nor", "without", "skip", "leave"};
+    constexpr std::string_view kClauseEnds[] = {",", ";", ":", ".", "—", "just", "only", "but"};
+    constexpr std::string_view kNeeded[] = {"answer",  "result",  "solution",   "value",   "final",       "number",
+                                            "numbers", "reply",   "respond",    "decimal", "decimals",    "fraction",
+                                            "round",   "rounded", "rounding",   "nearest", "significant", "percent",
+                                            "comma",   "commas",  "percentage", "spaces",  "simplify"};
+    constexpr std::string_view kDispensable[] = {
+        "anything", "else",  "other",      "extra", "additional", "explanation", "explanations", "text",       "words",
+        "working",  "steps", "commentary", "units", "unit",       "work",        "quotes",       "punctuation"};
+    constexpr std::string_view kOnlyDenied[] = {"explain", "explaining", "explanation", "explanations", "commentary",
+                                                "quotes",  "quotation",  "marks",       "punctuation",  "words"};
+    constexpr std::string_view kWorking[] = {"steps", "step", "work", "working", "reasoning"};
+    bool denied = false;      // a negation before in the sentence
+    bool negated = false;     // a negation in this clause, not yet used up
+    bool restricted = false;  // "only", "just" before
+    for (; at < end_; ++at) {
+      const std::string& word = phrase_[at].lower;
+      if (contains(kClauseEnds, word)) negated = false;
+      restricted = restricted || word == "only" || word == "just";
+      if (contains(kNegations, word)) {
+        negated = true;
+        denied = true;
+      } else if (negated && contains(kDispensable, word)) {
+        negated = false;
+      } else if (negated && contains(kNeeded, word)) {
+        return true;
+      } else if (!denied && (contains(kOnlyDenied, word) || (restricted && contains(kWorking, word)))) {
+        return true;
+      }
+    }
+    return false;
+  }
 
   bool read_word(const std::string& word, bool& alone) {
     constexpr std::string_view kAlone[] = {"only", "just", "nothing", "alone", "simply", "without", "no"};

@@ -143,6 +143,7 @@ std::optional<std::size_t> index_of(std::int64_t position, std::size_t size) {
 }
 
 std::optional<Solution> nth_letter(const Match& match) {
+  if (!is_named(match, 'a')) return std::nullopt;  // "the third letter of Hebrew"
   const auto text = exact_operand(match, 'a');
   if (!text.has_value()) return std::nullopt;
   std::int64_t position = position_in(match, 'i');
@@ -176,6 +177,7 @@ std::optional<Solution> nth_word(const Match& match) {
 
 /// "the first three letters of"
 std::optional<Solution> some_letters(const Match& match) {
+  if (!is_named(match, 'a')) return std::nullopt;
   const auto text = exact_operand(match, 'a');
   const auto number = match.number('n');
   const auto count = number.has_value() ? number->to_int64() : std::nullopt;

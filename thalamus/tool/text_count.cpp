@@ -25,6 +25,12 @@ std::optional<Solution> count_solution(const Match& match, std::size_t count, st
 /// Occurrences of a letter, if upper and lower case make no difference.
 std::optional<Solution> letter_count(const Match& match) {
   const char letter = letter_in(match, 'x');
+  // "How many m in mile?" asks for metres: a bare letter needs a word that is marked as one.
+  const Span letter_span = match.span('x');
+  const Token& token = match.phrase()[letter_span.begin];
+  const bool bare = token.kind == TokenKind::kWord && token.lower.size() == 1 &&
+                    (letter_span.begin == 0 || match.phrase()[letter_span.begin - 1].lower.find("letter") != 0);
+  if (bare && !is_named(match, 'a')) return std::nullopt;
   const std::string text = operand(match, 'a');
   if (!is_ascii(text) || static_cast<unsigned char>(letter) >= 0x80 || letter == '\0' || text.size() < 2) {
     return std::nullopt;
@@ -49,6 +55,7 @@ std::optional<Solution> letter_count(const Match& match) {
 }
 
 std::optional<Solution> letters(const Match& match) {
+  if (!is_named(match, 'a')) return std::nullopt;  // "how many letters are in Hawaiian": in its alphabet
   const std::string text = operand(match, 'a');
   if (!is_ascii(text) || text.find('\n') != std::string::npos) return std::nullopt;
   const auto count = std::count_if(text.begin(), text.end(), is_letter);
@@ -75,6 +82,7 @@ std::optional<Solution> characters_without_spaces(const Match& match) {
 
 /// a, e, i, o, u; where there is a y, it could be one.
 std::optional<Solution> vowels(const Match& match) {
+  if (!is_named(match, 'a')) return std::nullopt;
   const std::string text = base::lower_ascii(operand(match, 'a'));
   if (!is_ascii(text)) return std::nullopt;
   const std::string_view kind = match.text('k');

@@ -205,6 +205,14 @@ bool is_quoted(const Match& match, char slot) {
   return span.end == span.begin + 1 && match.phrase()[span.begin].kind == TokenKind::kQuoted;
 }
 
+bool is_named(const Match& match, char slot) {
+  if (is_quoted(match, slot)) return true;
+  const Span span = match.span(slot);
+  constexpr std::string_view kNames[] = {"word", "string", "name", "text", "phrase", "number", "sentence", ":"};
+  return !span.empty() && span.begin > 0 &&
+         std::find(std::begin(kNames), std::end(kNames), match.phrase()[span.begin - 1].lower) != std::end(kNames);
+}
+
 bool is_ascii(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }

@@ -21,6 +21,8 @@ using Items = std::vector<std::string>;
 [[nodiscard]] std::string operand(const Match& match, char slot);
 /// Is the slot one quotation?
 [[nodiscard]] bool is_quoted(const Match& match, char slot);
+/// A quotation, or a bare word that the text calls a word, a string or the like just before it.
+[[nodiscard]] bool is_named(const Match& match, char slot);
 [[nodiscard]] bool is_ascii(std::string_view text) noexcept;
 /// The items joined as the user asked, or by ", ".
 [[nodiscard]] std::optional<Solution> items_solution(const Style& style, const Items& items, std::string working);
