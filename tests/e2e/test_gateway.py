@@ -247,6 +247,9 @@ class BadInput(GatewayCase):
             good = {"authorization": "Bearer sk-team-secret-key"}
             self.assertEqual(gateway.chat("fine", headers=good)[0], 200)
             self.assertEqual(gateway.chat("other", headers=good)[0], 404)
+            self.assertEqual(gateway.request("GET", "/v1/models")[0], 401)
+            listed = json.loads(gateway.request("GET", "/v1/models", headers=good)[2])["data"]
+            self.assertEqual([model["id"] for model in listed], ["fine"])
         finally:
             gateway.close()
 

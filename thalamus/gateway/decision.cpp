@@ -22,23 +22,6 @@ std::string_view bearer(const net::Headers& headers) {
   return headers.get("x-api-key").value_or("");
 }
 
-/// The virtual key of the request; null where none are configured (any bearer is accepted then).
-Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
-  if (config.keys.empty()) return nullptr;
-  const std::string_view secret = bearer(headers);
-  if (secret.empty()) return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
-  const VirtualKey* key = config.find_key(secret);
-  if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
-  return key;
-}
-
-bool key_allows(const Config& config, const VirtualKey& key, const RouteRuntime& route) {
-  if (key.routes.empty()) return true;
-  for (const std::size_t allowed : key.routes)
-    if (config.routes[allowed].name == route.name) return true;
-  return false;
-}
-
 Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const net::Headers& headers,
                       const core::Request& request, core::Contract& contract) {
   contract.add(route.contract);
@@ -106,6 +89,22 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
 
 }  // namespace
 
+Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
+  if (config.keys.empty()) return nullptr;
+  const std::string_view secret = bearer(headers);
+  if (secret.empty()) return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
+  const VirtualKey* key = config.find_key(secret);
+  if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
+  return key;
+}
+
+bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime& route) {
+  if (key == nullptr || key->routes.empty()) return true;
+  for (const std::size_t allowed : key->routes)
+    if (config.routes[allowed].name == route.name) return true;
+  return false;
+}
+
 Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http, core::Request& request,
                Decision& decision) {
   const Nanoseconds begun = core.shared.clock.now();
@@ -117,7 +116,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& 
   limits.depth_max = config.limits.depth_max;
   TRY(request, wire::find_format("openai")->decode(http.body, limits));
   const RouteRuntime* route = runtime.find_route(request.model);
-  if (route == nullptr || (key != nullptr && !key_allows(config, *key, *route)))
+  if (route == nullptr || !key_allows(config, key, *route))
     return fail_at("body.model", ErrorKind::kNotFound,
                    "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
                    request.model, key == nullptr ? runtime.suggest(request.model) : std::string());

@@ -32,6 +32,11 @@ struct Decision {
   [[nodiscard]] Error infeasible_error() const;
 };
 
+/// The virtual key of a request; null where none are configured (any bearer is accepted then). kUnauthorized otherwise.
+[[nodiscard]] Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers);
+/// Whether a key may use a route; a null key may use all.
+[[nodiscard]] bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime& route);
+
 /// Decodes the body, checks the key, finds the route, merges the contract, asks the tools, estimates and decides.
 /// `request` and `decision` are filled as far as it got.
 [[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http,

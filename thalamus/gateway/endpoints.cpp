@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "thalamus/base/json_writer.h"
+#include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/turn.h"
 
 namespace thalamus::gateway {
@@ -38,23 +39,29 @@ void write_model(base::JsonWriter& out, const RouteRuntime& route) {
   out.field("owned_by", route.listed ? "thalamus" : "thalamus-target").end_object();
 }
 
-std::string models_body(const Runtime& runtime) {
+std::string models_body(const Runtime& runtime, const VirtualKey* key) {
   base::JsonWriter out;
   out.begin_object().field("object", "list").key("data").begin_array();
-  for (const auto& route : runtime.routes()) write_model(out, *route);
+  for (const auto& route : runtime.routes())
+    if (key_allows(runtime.config(), key, *route)) write_model(out, *route);
   out.end_array().end_object();
   return out.take();
 }
 
 net::Awaitable<void> get_models(const Runtime& runtime, const net::HttpRequest& request, net::Responder& responder) {
   constexpr std::string_view kOne = "/v1/models/";
+  const auto key = check_key(runtime.config(), request.headers);
+  if (!key) {
+    co_await send_failure(responder, key.error());
+    co_return;
+  }
   if (!request.path.starts_with(kOne)) {
-    co_await send_text(responder, 200, json_headers(), models_body(runtime));
+    co_await send_text(responder, 200, json_headers(), models_body(runtime, *key));
     co_return;
   }
   const std::string name = request.path.substr(kOne.size());
   const RouteRuntime* route = runtime.find_route(name);
-  if (route == nullptr) {
+  if (route == nullptr || !key_allows(runtime.config(), *key, *route)) {
     Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)),
                 "body.model"};
     co_await send_failure(responder, std::move(error));

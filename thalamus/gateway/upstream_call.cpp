@@ -67,7 +67,11 @@ class UpstreamCall final : public Call {
     limits.idle_timeout = limits_.idle_timeout;
     limits.deadline = context_.clock.now() + limits_.total_timeout;
     auto exchange = co_await client_.send(target_.endpoint, http, limits, context_.client_gone);
-    if (!exchange) co_return std::unexpected(std::move(exchange).error());
+    if (!exchange) {
+      Error error = std::move(exchange).error();
+      error.message = fmt::format("{}: {}", target_.name, error.message);
+      co_return std::unexpected(std::move(error));
+    }
     exchange_ = std::move(*exchange);
     facts_.status = exchange_->status();
     if (exchange_->status() != 200) {

@@ -127,7 +127,8 @@ class InstructionReader {
         negated = false;
       } else if (negated && contains(kNeeded, word)) {
         return true;
-      } else if (!denied && (contains(kOnlyDenied, word) || (restricted && contains(kWorking, word)))) {
+      } else if (!denied && !(word == "words" && phrase_.is(at - 1, "the")) &&
+                 (contains(kOnlyDenied, word) || (restricted && contains(kWorking, word)))) {
         return true;
       }
     }

@@ -23,6 +23,15 @@ std::optional<std::string> exact_operand(const Match& match, char slot) {
   std::string text = operand(match, slot);
   if (text.empty() || !is_ascii(text) || text.find('\n') != std::string::npos) return std::nullopt;
   if (is_quoted(match, slot)) return text;
+  // Unquoted, a comma or a joining word could begin a second task.
+  constexpr std::string_view kJoining[] = {"and", "then", "please", "with", "but", "also", "in", "to", "using"};
+  const Span span = match.span(slot);
+  for (std::uint32_t at = span.begin; at < span.end; ++at) {
+    const Token& token = match.phrase()[at];
+    const bool joins = std::find(std::begin(kJoining), std::end(kJoining), token.lower) != std::end(kJoining);
+    if (token.kind == TokenKind::kQuoted || (joins && span.end - span.begin > 1)) return std::nullopt;
+    if (token.lower == "," || token.lower == ";" || token.lower == ":") return std::nullopt;
+  }
   const bool at_end = match.span(slot).end == match.question.end;
   const bool punctuated = at_end && !match.question.tail.empty();
   const bool one_word = std::all_of(text.begin(), text.end(), is_letter);

@@ -164,7 +164,7 @@ std::optional<Solution> digits(const Match& match) {
 }
 
 std::optional<Solution> item_count(const Match& match) {
-  const auto items = parse_items(operand(match, 'l'));
+  const auto items = items_in(match, 'l');
   if (!items.has_value() || items->size() < 2) return std::nullopt;
   return count_solution(match, items->size(), "the items of the list");
 }

@@ -196,8 +196,30 @@ std::optional<std::vector<Rational>> numbers_of(const Items& items) {
 }
 
 std::string operand(const Match& match, char slot) {
-  if (is_quoted(match, slot)) return match.phrase()[match.span(slot).begin].lower;
+  const Span span = match.span(slot);
+  const Phrase& phrase = match.phrase();
+  if (is_quoted(match, slot)) return phrase[span.begin].lower;
+  for (std::uint32_t at = span.begin; at + 1 < span.end; ++at) {
+    const bool stop = phrase.is(at, ".") || phrase.is(at, "?") || phrase.is(at, "!");
+    if (stop && phrase[at + 1].spaced) return {};
+  }
   return std::string(match.text(slot));
+}
+
+std::optional<Items> items_in(const Match& match, char slot) {
+  const std::string text = operand(match, slot);
+  auto items = parse_items(text);
+  const bool bounded = is_quoted(match, slot) || text.ends_with('}') || text.ends_with(']');
+  if (!items.has_value() || bounded) return items;
+  std::ptrdiff_t most = 0;
+  std::ptrdiff_t least = 1000;
+  for (const std::string& item : *items) {
+    const auto spaces = std::count(item.begin(), item.end(), ' ');
+    most = std::max(most, spaces);
+    least = std::min(least, spaces);
+  }
+  if (most >= 2 && least == 0) return std::nullopt;
+  return items;
 }
 
 bool is_quoted(const Match& match, char slot) {

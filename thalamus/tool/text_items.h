@@ -12,12 +12,16 @@ namespace thalamus::tool {
 
 using Items = std::vector<std::string>;
 
+/// The items of a slot. Unquoted and without brackets they must be of one kind: a long item among single words could be
+/// an instruction that was not understood.
+[[nodiscard]] std::optional<Items> items_in(const Match& match, char slot);
 /// "a, b and c", "[3, 1, 2]", "{x; y}", one item a line, or words between spaces. Nothing where the commas could group
 /// thousands or an item is empty.
 [[nodiscard]] std::optional<Items> parse_items(std::string_view text);
 /// Each item as a number.
 [[nodiscard]] std::optional<std::vector<Rational>> numbers_of(const Items& items);
-/// The content of a quotation, or the text of the slot as written.
+/// The content of a quotation, or the text of the slot as written. Empty if an unquoted text goes over the end of a
+/// sentence: what follows could be an instruction.
 [[nodiscard]] std::string operand(const Match& match, char slot);
 /// Is the slot one quotation?
 [[nodiscard]] bool is_quoted(const Match& match, char slot);

@@ -145,7 +145,7 @@ std::optional<SortOrder> order_of(std::string_view raw) {
 }
 
 std::optional<Items> list_operand(const Match& match, char slot) {
-  auto items = parse_items(operand(match, slot));
+  auto items = items_in(match, slot);
   if (!items.has_value() || items->size() < 2) return std::nullopt;
   return items;
 }
@@ -207,8 +207,8 @@ std::optional<Solution> reverse_list(const Match& match) {
 enum class SetOperation : std::uint8_t { kUnion, kIntersection, kDifference, kSymmetric };
 
 std::optional<Solution> combine(const Match& match, SetOperation operation) {
-  auto a = parse_items(operand(match, 'a'));
-  auto b = parse_items(operand(match, 'b'));
+  auto a = items_in(match, 'a');
+  auto b = items_in(match, 'b');
   if (!a.has_value() || !b.has_value()) return std::nullopt;
   Items all = *a;
   all.insert(all.end(), b->begin(), b->end());

@@ -19,6 +19,7 @@ nlohmann-json3-dev   JSON away from the serving path
 libzstd-dev          compressed tables and traces
 zlib1g-dev           the same, gzip
 dpkg-dev             unpacks the source package of simdjson
+tzdata               the time-zone rules that the dates tool answers by
 curl                 fetches models from their publisher
 ca-certificates      trust roots for every fetch
 python3              model fetcher, generators, checks
