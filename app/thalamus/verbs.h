@@ -53,7 +53,7 @@ struct TrainArguments {
   std::string models;  ///< "A,B" or "@FILE"
   std::uint64_t seed = 1;
   std::string out;
-  double answer_usd = 0;             ///< worth that `auto` selects for; 0: derived from the table
+  double answer_usd = 0;  ///< worth that `auto` selects for; 0: derived from the table
   double second_usd = 0;
   bool quiet = false;
 };
