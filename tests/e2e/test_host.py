@@ -535,15 +535,18 @@ class Stop(unittest.TestCase):
                 connection.request("POST", "/v1/chat/completions", json.dumps(body_of()))
                 streams.append((connection, None))
             self.ends(host, "with 12 requests")
+            rest = streams[0][1].read().decode()
+            check('"error"' in rest and "stopping" in rest, "who was interrupted is told so in the stream")
+            check(streams[-1][0].getresponse().status == 503, "who waited gets 503")
             for connection, _ in streams:
                 connection.close()
 
     def test_lets_a_short_answer_finish(self):
         with Host(self.model).ready() as host:
-            connection, answer = host.open_stream(max_tokens=200)
+            connection, answer = host.open_stream(max_tokens=20)
             host.process.send_signal(signal.SIGTERM)
             rest = answer.read().decode()
-            check("data: [DONE]" in rest, "an answer under way is finished before the end")
+            check("data: [DONE]" in rest and '"error"' not in rest, "an answer under way is finished before the end")
             check(host.process.wait(timeout=START_SECONDS_MAX) == 0, "and then it ends")
             connection.close()
 

@@ -62,13 +62,8 @@ class LocalEngine final : public Engine {
   explicit LocalEngine(const EngineOptions& options) : options_(options) {}
 
   ~LocalEngine() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
+    LocalEngine::interrupt();
     for (auto& worker : workers_) worker.join();
-    end_all(queue_, ErrorKind::kUnavailable, "the server is stopping; try again in a moment");
   }
 
   Status start(const std::atomic<bool>& give_up) {
@@ -100,6 +95,7 @@ class LocalEngine final : public Engine {
     bool full = false;
     {
       const std::lock_guard lock(mutex_);
+      if (stopping_) return fail(ErrorKind::kUnavailable, "the server is stopping; try again in a moment");
       // Nobody waits for these any more; they must not keep others out.
       std::deque<Job> waiting;
       for (Job& other : queue_) (*other.cancelled ? given_up : waiting).push_back(std::move(other));
@@ -115,9 +111,15 @@ class LocalEngine final : public Engine {
     return {};
   }
 
-  std::size_t queue_length() const override {
-    const std::lock_guard lock(mutex_);
-    return queue_.size();
+  void interrupt() override {
+    std::deque<Job> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      waiting.swap(queue_);
+    }
+    wake_.notify_all();
+    end_all(waiting, ErrorKind::kUnavailable, "the server is stopping; try again in a moment");
   }
 
  private:
@@ -170,7 +172,7 @@ class LocalEngine final : public Engine {
   std::unique_ptr<PromptMaker> prompts_;
   std::atomic<bool> stopping_ = false;
   std::vector<std::unique_ptr<Slot>> slots_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;
   std::vector<std::thread> workers_;

@@ -49,12 +49,13 @@ class Engine {
   /// `give_up` is set.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> load(const EngineOptions& options,
                                                             const std::atomic<bool>& give_up);
-  /// Interrupts what is being generated; ends every job.
+  /// Interrupts first.
   virtual ~Engine() = default;
   /// kUnavailable where the queue is full; kUnsupported for what a text model cannot do, naming the field. On failure
   /// no callback runs.
   [[nodiscard]] virtual Status submit(Job job) = 0;
-  [[nodiscard]] virtual std::size_t queue_length() const = 0;
+  /// Ends every job, those under way within a fraction of one computation, with kUnavailable; and all that come later.
+  virtual void interrupt() = 0;
 };
 
 }  // namespace thalamus::host

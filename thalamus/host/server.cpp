@@ -27,8 +27,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 // SIGTERM ends the process within the sum of these: under two seconds.
 constexpr Nanoseconds kFinishPatience = Nanoseconds::from_ms(1'000);  // for answers under way
-constexpr Nanoseconds kCutPatience = Nanoseconds::from_ms(200);       // for connections that were cut
-constexpr int kEnginePatienceMs = 500;
+constexpr Nanoseconds kCutPatience = Nanoseconds::from_ms(200);       // for those interrupted, then for those cut
+constexpr int kEnginePatienceMs = 400;
 constexpr std::size_t kConnectionsMax = 1'024;
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
@@ -157,12 +157,17 @@ class Server {
     if (tcp_) tcp_->close(ignored);
     if (unix_) unix_->acceptor().close(ignored);
     gate_.close();
-    const bool finished = co_await net::wait_until_empty(gate_, kFinishPatience);
-    if (!finished) {
-      gate_.abort();
-      const bool gone = co_await net::wait_until_empty(gate_, kCutPatience);
-      if (!gone) base::log_warning("stops with {} connections open", gate_.inside());
+    bool empty = co_await net::wait_until_empty(gate_, kFinishPatience);
+    if (!empty) {
+      // Those who still wait are told so.
+      if (engine_) engine_->interrupt();
+      empty = co_await net::wait_until_empty(gate_, kCutPatience);
     }
+    if (!empty) {
+      gate_.abort();
+      empty = co_await net::wait_until_empty(gate_, kCutPatience);
+    }
+    if (!empty) base::log_warning("stops with {} connections open", gate_.inside());
     context_.stop();
   }
 
