@@ -46,7 +46,8 @@ thalamus::host::ServeOptions read_options(CLI::App& app, int argc, char** argv) 
   app.add_option("--context", engine.context_tokens, "context length in tokens (default 8192)")
       ->check(CLI::Range(64, 1048576));
   app.add_option("--slots", engine.slots, "answers generated at the same time (default 1)")->check(CLI::Range(1, 64));
-  app.add_option("--threads", engine.threads, "threads of a slot (default: cores / slots)")->check(CLI::Range(0, 512));
+  app.add_option("--threads", engine.threads, "threads of a slot (default: cores but one, / slots)")
+      ->check(CLI::Range(0, 512));
   app.add_option("--queue", engine.queue_length_max, "requests waiting at most (default 64)")
       ->check(CLI::Range(1, 65536));
   app.parse(argc, argv);

@@ -534,10 +534,16 @@ class Stop(unittest.TestCase):
                 connection = host.connect()
                 connection.request("POST", "/v1/chat/completions", json.dumps(body_of()))
                 streams.append((connection, None))
+            time.sleep(0.2)  # until the last has been accepted
             self.ends(host, "with 12 requests")
-            rest = streams[0][1].read().decode()
-            check('"error"' in rest and "stopping" in rest, "who was interrupted is told so in the stream")
-            check(streams[-1][0].getresponse().status == 503, "who waited gets 503")
+            told = 0
+            for connection, answer in streams:
+                answer = answer or connection.getresponse()
+                text = answer.read().decode()
+                told += "the server is stopping" in text
+                whole = "[DONE]" in text or '"finish_reason"' in text and answer.status == 200
+                check(whole or "the server is stopping" in text, f"status {answer.status}: answered or told why not")
+            check(told > 0, f"{told} of 12 were interrupted")
             for connection, _ in streams:
                 connection.close()
 

@@ -74,7 +74,9 @@ class LocalEngine final : public Engine {
     if (!prompts) return fail_at(options_.model.string(), prompts.error().kind, "{}", prompts.error().message);
     prompts_ = std::move(*prompts);
     const std::uint32_t slots = std::max(1U, options_.slots);
-    const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+    // The engine's threads spin while they wait for each other: with a core too few, each step costs a scheduler's
+    // turn.
+    const std::uint32_t cores = std::max(2U, std::thread::hardware_concurrency()) - 1;
     SlotOptions slot_options;
     slot_options.context_tokens = options_.context_tokens;
     slot_options.threads = options_.threads > 0 ? options_.threads : std::max(1U, cores / slots);

@@ -19,7 +19,7 @@ struct EngineOptions {
   std::filesystem::path model;
   std::uint32_t context_tokens = 8192;
   std::uint32_t slots = 1;              ///< answers generated at the same time, each with a context of its own
-  std::uint32_t threads = 0;            ///< for each slot; 0: the processor's cores divided by the slots
+  std::uint32_t threads = 0;            ///< for each slot; 0: the cores but one, divided by the slots
   std::uint32_t queue_length_max = 64;  ///< requests waiting for a slot
 };
 

@@ -198,7 +198,7 @@ std::optional<NumberMatch> match_ordinal(const Phrase& phrase, std::uint32_t beg
     const std::string& suffix = phrase[begin + 1].lower;
     if (suffix != "st" && suffix != "nd" && suffix != "rd" && suffix != "th") return std::nullopt;
     auto value = Rational::parse(phrase[begin].lower);
-    if (!value.has_value() || !value->is_integer()) return std::nullopt;
+    if (!value.has_value() || !value->is_integer() || value->is_zero()) return std::nullopt;
     return NumberMatch{*std::move(value), begin + 2};
   }
   if (const auto direct = find(kOrdinals, phrase[begin]); direct.has_value()) return NumberMatch{*direct, begin + 1};

@@ -122,7 +122,7 @@ struct NumberMatch {
 /// Number words only: "seventeen", "two hundred and five", "three point one four".
 [[nodiscard]] std::optional<NumberMatch> match_number_words(const Phrase& phrase, std::uint32_t begin,
                                                             std::uint32_t limit);
-/// "3rd", "third", "twenty-first", "21 st" without the space.
+/// "3rd", "third", "twenty-first", "21 st" without the space; never zero.
 [[nodiscard]] std::optional<NumberMatch> match_ordinal(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit);
 /// The whole span as one number.
 [[nodiscard]] std::optional<Rational> number_in(const Phrase& phrase, Span span);
