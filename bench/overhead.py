@@ -215,7 +215,8 @@ def train(build, folder, route, models, method):
     return snapshot, json.loads(done.stdout)["method"]
 
 
-def start_gateway(build, folder, upstream, method):
+def start_gateway(build, folder, upstream, method, wrapper=()):
+    """The gateway with one route for each load's model; `wrapper` is a command that runs it, valgrind say."""
     models, routes = [], []
     for route in dict.fromkeys(load[2] for load in LOADS):
         names = [f"cheap-{route}", f"dear-{route}"]
@@ -225,7 +226,8 @@ def start_gateway(build, folder, upstream, method):
         routes.append(f"  - {{ name: {route}, targets: [{', '.join(names)}], router: {{ snapshot: '{snapshot}' }} }}")
     config = folder / "gateway.yaml"
     config.write_text(GATEWAY.format(upstream=upstream, models="\n".join(models), routes="\n".join(routes)))
-    server = Server("gateway", [build / "thalamus", "serve", "--config", config, "--state", folder / "state"], folder)
+    command = [*wrapper, build / "thalamus", "serve", "--config", config, "--state", folder / "state"]
+    server = Server("gateway", command, folder)
     server.wait_output(r"listens on http://127.0.0.1:(\d+)/v1")
     return server, chosen
 
@@ -248,6 +250,16 @@ def write_body(folder, route, stream):
     return path
 
 
+def warm_up(requests):
+    """Requests sent before those that are measured: connections to the upstream, caches."""
+    return max(requests // 20, 20)
+
+
+def requests_of(requests):
+    """What `drive` sends in all."""
+    return requests + warm_up(requests)
+
+
 def drive(build, server, body, load, requests):
     """One measurement: what the driver saw, and the CPU the server used meanwhile."""
     command = [build / "load-driver", "--url", f"127.0.0.1:{server.port}", "--body-file", body,
@@ -259,7 +271,7 @@ def drive(build, server, body, load, requests):
             raise Missing(f"{load[0]} through {server.name} failed: {done.stderr}{done.stdout}{server.said()}")
         return json.loads(done.stdout)
 
-    send(max(requests // 20, 20))  # connections to the upstream, caches
+    send(warm_up(requests))
     before = server.cpu_seconds()
     seen = send(requests)
     seen["cpu_us"] = (server.cpu_seconds() - before) / seen["requests"] * 1e6

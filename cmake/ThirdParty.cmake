@@ -76,7 +76,7 @@ thirdparty_compiled(spdlog spdlog/spdlog.h ${thirdparty_sources}/spdlog_library.
 target_compile_definitions(thirdparty_spdlog PUBLIC SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
 target_link_libraries(thirdparty_spdlog PUBLIC thirdparty::fmt Threads::Threads)
 
-# ---- JSON, hot: thalamus/wire and thalamus/trace ---------------------------------------------------------------------
+# ---- JSON of outcome tables: thalamus/trace --------------------------------------------------------------------------
 
 set(simdjson_folder ${THALAMUS_DEPS_DIR}/simdjson-3.0.1)
 if(NOT EXISTS ${simdjson_folder}/simdjson.cpp)
@@ -91,7 +91,7 @@ target_compile_definitions(thirdparty_simdjson PUBLIC SIMDJSON_DEVELOPMENT_CHECK
 target_include_directories(thirdparty_simdjson SYSTEM PUBLIC ${simdjson_folder})
 add_library(thirdparty::simdjson ALIAS thirdparty_simdjson)
 
-# ---- JSON, cold: the .cpp files of thalamus/gateway, thalamus/eval, thalamus/check -----------------------------------
+# ---- JSON, cold: the .cpp files of thalamus/gateway and thalamus/check -----------------------------------------------
 
 thirdparty_headers(nlohmann_json nlohmann/json.hpp)
 
@@ -123,6 +123,11 @@ target_link_libraries(thirdparty_asio PUBLIC thirdparty::boost_headers thirdpart
 # ---- command line: app -----------------------------------------------------------------------------------------------
 
 thirdparty_headers(cli11 CLI/CLI.hpp)
+
+# ---- memory: the executable thalamus, where no sanitizer wants to see every allocation ------------------------------
+
+# A request is many short-lived blocks, some of them larger than the C library keeps at hand.
+thirdparty_debian(jemalloc jemalloc/jemalloc.h libjemalloc_pic.a Threads::Threads ${CMAKE_DL_LIBS} m)
 
 # ---- decompositions: thalamus/math -----------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ TEST(Metrics, LoseNothingUnderThreads) {
         for (int i = 0; i < 5'000; ++i) {
           counter.add(t % 2);
           histogram.observe(t % 2, 1.5);
-          gauge.add(1);
+          gauge.add(t % 2, 1);
         }
       });
     }
@@ -78,6 +78,97 @@ TEST(Metrics, ExposeAHistogramWithoutLabels) {
   metrics.histogram("t", "T.", {1}).observe(0, 2);
   EXPECT_EQ(metrics.exposition(),
             "# HELP t T.\n# TYPE t histogram\nt_bucket{le=\"1\"} 0\nt_bucket{le=\"+Inf\"} 1\nt_sum 2\nt_count 1\n");
+}
+
+TEST(Metrics, GiveAGaugeWhatWasSetAndWhatTheCoresAdded) {
+  Gauge gauge;
+  gauge.add(0, 3);
+  gauge.add(1, 1);
+  gauge.add(kMetricSlotsMax, -1);  // the slot wraps
+  EXPECT_EQ(gauge.value(), 3.0);
+  gauge.set(0.5);
+  gauge.add(1, -1);
+  EXPECT_EQ(gauge.value(), 2.5);
+}
+
+std::string letter(std::size_t kind) { return std::string(1, static_cast<char>('a' + kind)); }
+
+CounterFamily sweets(std::size_t names_max = 10) {
+  return {.name = "sweets_total",
+          .help = "Sweets.",
+          .name_label = "child",
+          .kind_label = "kind",
+          .kinds = 3,
+          .kind_text = letter,
+          .names_max = names_max};
+}
+
+TEST(CounterTable, RegistersASeriesWhenItIsFirstAddedTo) {
+  Metrics metrics;
+  CounterTable table(metrics, sweets());
+  EXPECT_EQ(metrics.exposition(), "");
+  table.add(0, "x\"y", 1, 2);
+  table.add(1, "x\"y", 1);
+  table.add(0, "", 0, 0);
+  table.add(0, "z", 7);  // out of range: the last
+  EXPECT_EQ(metrics.exposition(),
+            "# HELP sweets_total Sweets.\n# TYPE sweets_total counter\n"
+            "sweets_total{child=\"x\\\"y\",kind=\"b\"} 3\nsweets_total{child=\"\",kind=\"a\"} 0\n"
+            "sweets_total{child=\"z\",kind=\"c\"} 1\n");
+  EXPECT_EQ(
+      metrics.counter("sweets_total", "Sweets.", label_text("child", "z") + "," + label_text("kind", "c")).total(), 1U)
+      << "the registry's own series";
+}
+
+TEST(CounterTable, HasNoKindLabelWhereTheFamilyHasNone) {
+  Metrics metrics;
+  CounterTable table(metrics, {.name = "cost_total", .help = "Cost.", .name_label = "target", .kind_label = {}});
+  table.add(0, "t", 0, 5);
+  EXPECT_EQ(metrics.exposition(), "# HELP cost_total Cost.\n# TYPE cost_total counter\ncost_total{target=\"t\"} 5\n");
+}
+
+TEST(CounterTable, KeepsManyNamesApart) {
+  Metrics metrics;
+  CounterTable table(metrics, sweets(1000));  // more names than buckets
+  for (std::uint64_t round = 1; round <= 2; ++round)
+    for (std::uint64_t i = 0; i < 600; ++i) table.add(0, std::to_string(i), i % 3, i);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    const std::string labels = label_text("child", std::to_string(i)) + "," + label_text("kind", letter(i % 3));
+    ASSERT_EQ(metrics.counter("sweets_total", "Sweets.", labels).total(), 2 * i);
+  }
+}
+
+TEST(CounterTable, CountsNamesBeyondItsBoundTogether) {
+  Metrics metrics;
+  CounterTable table(metrics, sweets(2));
+  for (const char* name : {"p", "q", "r", "s", "p", "r"}) table.add(0, name, 0);
+  EXPECT_EQ(metrics.exposition(),
+            "# HELP sweets_total Sweets.\n# TYPE sweets_total counter\n"
+            "sweets_total{child=\"p\",kind=\"a\"} 2\nsweets_total{child=\"q\",kind=\"a\"} 1\n"
+            "sweets_total{child=\"(other)\",kind=\"a\"} 3\n");
+}
+
+TEST(CounterTable, LosesNothingWhenThreadsMeetNewNamesTogether) {
+  Metrics metrics;
+  CounterTable table(metrics, sweets(100));
+  constexpr std::uint64_t kThreads = 4;
+  constexpr std::uint64_t kNames = 40;
+  constexpr std::uint64_t kRounds = 25;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < kThreads; ++t)
+      threads.emplace_back([&table, t] {
+        for (std::uint64_t round = 0; round < kRounds; ++round)
+          for (std::uint64_t i = 0; i < kNames; ++i) table.add(t, std::to_string((i + t * 7) % kNames), round % 3);
+      });
+  }
+  std::uint64_t total = 0;
+  for (std::uint64_t i = 0; i < kNames; ++i)
+    for (std::size_t kind = 0; kind < 3; ++kind) {
+      const std::string labels = label_text("child", std::to_string(i)) + "," + label_text("kind", letter(kind));
+      total += metrics.counter("sweets_total", "Sweets.", labels).total();
+    }
+  EXPECT_EQ(total, kThreads * kNames * kRounds);
 }
 
 TEST(Metrics, EscapeLabelValues) { EXPECT_EQ(label_text("a", "q\"b\\n\n"), "a=\"q\\\"b\\\\n\\n\""); }

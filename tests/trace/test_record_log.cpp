@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <set>
 #include <string>
@@ -298,6 +300,101 @@ TEST(RecordLog, KeepsEveryRecordOfManyWriters) {
   }
 }
 
+/// Told by the test; the writer reads it at the same time.
+class TestClock final : public base::Clock {
+ public:
+  void advance(Nanoseconds span) noexcept { now_ += span.value; }
+  [[nodiscard]] Nanoseconds now() const noexcept override { return {now_}; }
+  [[nodiscard]] std::int64_t unix_ns() const noexcept override { return now_; }
+
+ private:
+  std::atomic<std::int64_t> now_{0};
+};
+
+constexpr Nanoseconds kForEver = Nanoseconds::from_ms(600'000);
+
+/// What is written without a flush; the time limit is met only where the writer was not woken.
+std::uint64_t written_by_itself(const RecordLog& log, std::uint64_t wanted) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (log.counts().written < wanted && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  return log.counts().written;
+}
+
+/// A log under load whose writer lingers until it is woken: the clock stands still, so that batches follow each other.
+/// It has records 0 and 1.
+std::unique_ptr<RecordLog> open_loaded_log(const Folder& folder, const base::Clock& clock, std::size_t ring_length) {
+  RecordLogOptions options;
+  options.clock = &clock;
+  options.linger = kForEver;
+  options.ring_length_max = ring_length;
+  auto log = open_log(folder.path(), options);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    append_numbers(*log, i, i + 1);
+    log->flush();
+  }
+  return log;
+}
+
+TEST(RecordLog, WritesTheRecordsOfIdleTrafficAtOnce) {
+  const Folder folder;
+  TestClock clock;
+  RecordLogOptions options;
+  options.clock = &clock;
+  options.linger = kForEver;
+  const auto log = open_log(folder.path(), options);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    append_numbers(*log, i, i + 1);
+    ASSERT_EQ(written_by_itself(*log, i + 1), i + 1) << "the writer lingers though nothing came for long";
+    clock.advance(kForEver + kForEver);
+  }
+}
+
+TEST(RecordLog, LetsRecordsGatherUnderLoadWithoutWakingItsWriter) {
+  const Folder folder;
+  const TestClock clock;
+  const auto log = open_loaded_log(folder, clock, 1000);
+  const RecordLogCounts before = log->counts();
+  append_numbers(*log, 2, 400);
+  log->flush();
+  const RecordLogCounts after = log->counts();
+  EXPECT_EQ(after.written, 400U);
+  EXPECT_EQ(after.wakes, before.wakes) << "of 398 records";
+  EXPECT_LE(after.batches - before.batches, 3U) << "what was left of the flushes before, and this one";
+  EXPECT_EQ(ids_of(folder.path()), numbers(0, 400));
+}
+
+TEST(RecordLog, WakesTheLingeringWriterWhenTheRingIsHalfFull) {
+  const Folder folder;
+  const TestClock clock;
+  const auto log = open_loaded_log(folder, clock, 64);
+  std::uint64_t appended = 2;
+  for (int round = 0; round < 4; ++round) {
+    append_numbers(*log, appended, appended + 40);
+    appended += 40;
+    ASSERT_GE(written_by_itself(*log, appended - 31), appended - 31) << "fewer than half of the ring may wait";
+  }
+  EXPECT_EQ(log->counts().dropped, 0U);
+}
+
+TEST(RecordLog, LetsNeitherAFlushNorTheEndWaitForTheLingering) {
+  const Folder folder;
+  const TestClock clock;
+  constexpr std::uint64_t kThreads = 3;
+  constexpr std::uint64_t kEach = 60;
+  {
+    const auto log = open_loaded_log(folder, clock, 1000);
+    std::vector<std::jthread> threads;
+    for (std::uint64_t t = 0; t < kThreads; ++t)
+      threads.emplace_back([&log, t] {
+        for (std::uint64_t i = 0; i < kEach; ++i) {
+          EXPECT_TRUE(log->append(numbered_turn(2 + t * kEach + i)));
+          if (i % 4 == 0) log->flush();
+        }
+      });
+  }
+  EXPECT_EQ(ids_of(folder.path()).size(), 2 + kThreads * kEach);
+}
+
 TEST(RecordLog, CountsWhatItWroteAndWhatItDroppedUnderPressure) {
   const Folder folder;
   RecordLogOptions options;
@@ -351,6 +448,20 @@ TEST(RecordLog, LosesNoFlushedRecordWhenTheProcessIsKilled) {
     }
     EXPECT_EQ(ids_of(folder.path()), numbers(0, before.size() + 1));
   }
+}
+
+TEST(RecordLog, HandsRecordsToTheKernelUnderLoadWithoutAFlush) {
+  const Folder folder;
+  const int status = in_child([&] {
+    RecordLogOptions options;
+    options.folder = folder.path();
+    auto log = RecordLog::open(options).value();
+    for (std::uint64_t i = 0; i < 300; ++i) (void)log->append(numbered_turn(i));
+    if (written_by_itself(*log, 300) != 300) ::_exit(1);
+    ::kill(::getpid(), SIGKILL);
+  });
+  EXPECT_EQ(status, -SIGKILL);
+  EXPECT_EQ(ids_of(folder.path()), numbers(0, 300));
 }
 
 rlim_t file_size_limit(rlim_t soft) {

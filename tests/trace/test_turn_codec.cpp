@@ -54,6 +54,19 @@ TEST(TurnCodec, ReadsBackEveryMember) {
   }
 }
 
+TEST(TurnCodec, AppendsToWhatIsThere) {
+  const std::uint64_t seed = 5;
+  base::Rng rng(seed);
+  std::string all = "before";
+  std::string expected = all;
+  for (int round = 0; round < 50; ++round) {
+    const core::Turn turn = random_turn(rng);
+    encode_turn(turn, all);
+    expected += encode_turn(turn);
+    ASSERT_EQ(all, expected) << "seed " << seed << " round " << round;
+  }
+}
+
 TEST(TurnCodec, RefusesEveryCutAndSurvivesEveryFlip) {
   base::Rng rng(11);
   core::Turn turn = random_turn(rng);

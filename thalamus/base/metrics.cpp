@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <utility>
+
+#include "thalamus/base/assert.h"
 
 namespace thalamus::base {
 
@@ -12,6 +16,12 @@ std::uint64_t Counter::total() const noexcept {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kMetricSlotsMax; ++i) sum += slots_[i].value.load(std::memory_order_relaxed);
   return sum;
+}
+
+double Gauge::value() const noexcept {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < kMetricSlotsMax; ++i) sum += slots_[i].value.load(std::memory_order_relaxed);
+  return value_.load(std::memory_order_relaxed) + static_cast<double>(sum);
 }
 
 Histogram::Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), slots_(kMetricSlotsMax) {
@@ -99,6 +109,57 @@ std::string Metrics::exposition() const {
     }
   }
   return out;
+}
+
+CounterTable::CounterTable(Metrics& metrics, CounterFamily family) : metrics_(metrics), family_(std::move(family)) {
+  THALAMUS_ASSERT(family_.kinds > 0);
+  THALAMUS_ASSERT(family_.kind_label.empty() || family_.kind_text != nullptr);
+}
+
+void CounterTable::add(std::size_t slot, std::string_view name, std::size_t kind, std::uint64_t amount) {
+  kind = std::min(kind, family_.kinds - 1);
+  Bucket& bucket = buckets_[std::hash<std::string_view>{}(name) % kBuckets];
+  Row* row = find(bucket, name);
+  if (row == nullptr) row = &add_row(bucket, name);
+  Counter* counter = row->counters[kind].load(std::memory_order_acquire);
+  if (counter == nullptr) counter = &resolve(*row, kind);
+  counter->add(slot, amount);
+}
+
+CounterTable::Row* CounterTable::find(const Bucket& bucket, std::string_view name) noexcept {
+  Row* row = bucket.load(std::memory_order_acquire);
+  while (row != nullptr && row->name != name) row = row->next;
+  return row;
+}
+
+CounterTable::Row& CounterTable::add_row(Bucket& bucket, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  if (Row* row = find(bucket, name)) return *row;  // another thread was first
+  if (other_ != nullptr) return *other_;
+  if (rows_.size() >= family_.names_max) {
+    other_ = &make_row(kOtherNames);
+    return *other_;
+  }
+  Row& row = make_row(name);
+  row.next = bucket.load(std::memory_order_relaxed);
+  bucket.store(&row, std::memory_order_release);
+  return row;
+}
+
+CounterTable::Row& CounterTable::make_row(std::string_view name) {
+  Row& row = rows_.emplace_back();
+  row.name = name;
+  row.counters = std::make_unique<std::atomic<Counter*>[]>(family_.kinds);
+  return row;
+}
+
+// Two threads may both come here: the registry gives them the same counter.
+Counter& CounterTable::resolve(Row& row, std::size_t kind) {
+  std::string labels = label_text(family_.name_label, row.name);
+  if (!family_.kind_label.empty()) labels += "," + label_text(family_.kind_label, family_.kind_text(kind));
+  Counter& counter = metrics_.counter(family_.name, family_.help, labels);
+  row.counters[kind].store(&counter, std::memory_order_release);
+  return counter;
 }
 
 std::string label_text(std::string_view name, std::string_view value) {

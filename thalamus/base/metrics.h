@@ -2,6 +2,7 @@
 /// scrape sums the slots. Text exposition format 0.0.4 of Prometheus.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -32,14 +33,21 @@ class Counter {
   std::unique_ptr<Slot[]> slots_ = std::make_unique<Slot[]>(kMetricSlotsMax);
 };
 
+/// A level: what was set, plus what each core has added to its own slot and taken from it again.
 class Gauge {
  public:
   void set(double value) noexcept { value_.store(value, std::memory_order_relaxed); }
-  void add(double amount) noexcept { value_.fetch_add(amount, std::memory_order_relaxed); }
-  [[nodiscard]] double value() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void add(std::size_t slot, std::int64_t change) noexcept {
+    slots_[slot % kMetricSlotsMax].value.fetch_add(change, std::memory_order_relaxed);
+  }
+  [[nodiscard]] double value() const noexcept;
 
  private:
+  struct alignas(64) Slot {
+    std::atomic<std::int64_t> value{0};
+  };
   std::atomic<double> value_{0};
+  std::unique_ptr<Slot[]> slots_ = std::make_unique<Slot[]>(kMetricSlotsMax);
 };
 
 /// Fixed upper bounds in base units (seconds, bytes); the last bucket is +Inf.
@@ -86,6 +94,54 @@ class Metrics {
   Series& find_or_add(std::string_view name, std::string_view help, std::string_view labels);
   mutable std::mutex mutex_;
   std::deque<Series> series_;
+};
+
+/// Counters of one metric that differ in a name (of a route, of a target) and in a kind (a status, a result).
+struct CounterFamily {
+  std::string name;
+  std::string help;
+  std::string name_label;
+  std::string kind_label;                                ///< empty: the name is the only label
+  std::size_t kinds = 1;                                 ///< kinds are numbers in [0, kinds)
+  std::string (*kind_text)(std::size_t kind) = nullptr;  ///< the label's value
+  std::size_t names_max = 4096;                          ///< further names are counted together under `kOtherNames`
+};
+
+/// Adds to the counters of a family by name and kind. A counter is registered when it is first added to; from then on
+/// an addition takes no lock, builds no string and allocates nothing. Any thread.
+class CounterTable {
+ public:
+  static constexpr std::string_view kOtherNames = "(other)";
+
+  /// `metrics` outlives the table.
+  CounterTable(Metrics& metrics, CounterFamily family);
+  CounterTable(const CounterTable&) = delete;
+  CounterTable& operator=(const CounterTable&) = delete;
+
+  /// A kind out of range counts as the last.
+  void add(std::size_t slot, std::string_view name, std::size_t kind, std::uint64_t amount = 1);
+
+ private:
+  /// Everything but the counters stays the same once the row is published.
+  struct Row {
+    std::string name;
+    Row* next = nullptr;
+    std::unique_ptr<std::atomic<Counter*>[]> counters;
+  };
+  using Bucket = std::atomic<Row*>;
+  static constexpr std::size_t kBuckets = 256;
+
+  [[nodiscard]] static Row* find(const Bucket& bucket, std::string_view name) noexcept;
+  [[nodiscard]] Row& add_row(Bucket& bucket, std::string_view name);
+  [[nodiscard]] Row& make_row(std::string_view name);
+  [[nodiscard]] Counter& resolve(Row& row, std::size_t kind);
+
+  Metrics& metrics_;
+  const CounterFamily family_;
+  std::array<Bucket, kBuckets> buckets_{};
+  std::mutex mutex_;      // of adding rows; they are read without
+  std::deque<Row> rows_;  // by mutex_; rows stay where they are
+  Row* other_ = nullptr;  // by mutex_; once the table is full
 };
 
 /// `name="value"` with the value escaped; join several with commas.

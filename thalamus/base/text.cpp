@@ -107,6 +107,11 @@ void append_utf8(std::string& out, char32_t c) {
   }
 }
 
+void append_hex64(std::string& out, std::uint64_t value) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (int shift = 60; shift >= 0; shift -= 4) out.push_back(kDigits[(value >> shift) & 15U]);
+}
+
 bool is_valid_utf8(std::string_view text) noexcept {
   for (std::size_t position = 0; position < text.size();) {
     const std::size_t before = position;

@@ -23,6 +23,8 @@ namespace thalamus::base {
 [[nodiscard]] char32_t next_code_point(std::string_view text, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
+/// Sixteen lower-case hexadecimal digits.
+void append_hex64(std::string& out, std::uint64_t value);
 
 /// The whole text as a finite number, or nothing.
 template <class Number>

@@ -2,15 +2,18 @@
 // letters read the sampled text once.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
+#include <optional>
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/rng.h"
 #include "thalamus/base/text.h"
 #include "thalamus/feature/description.h"
 #include "thalamus/feature/json_scan.h"
+#include "thalamus/feature/letters.h"
+#include "thalamus/feature/text_hash.h"
 #include "thalamus/feature/text_scan.h"
+#include "thalamus/feature/tokenize.h"
 #include "thalamus/feature/word_classes.h"
 
 namespace thalamus::feature {
@@ -19,67 +22,33 @@ namespace {
 /// Which words the text holds, as a small bit set: collisions only make two words look alike.
 class WordSet {
  public:
-  void add(std::uint64_t hash) noexcept { bits_[slot(hash)] |= bit(hash); }
-  [[nodiscard]] bool holds(std::uint64_t hash) const noexcept { return (bits_[slot(hash)] & bit(hash)) != 0; }
-  [[nodiscard]] std::size_t size() const noexcept {
-    std::size_t count = 0;
-    for (const std::uint64_t word : bits_) count += static_cast<std::size_t>(std::popcount(word));
-    return count;
+  /// 1 if the set did not hold the word, else 0.
+  std::size_t add(std::uint64_t hash) noexcept {
+    std::uint64_t& word = bits_[slot(hash)];
+    const std::uint64_t before = word;
+    word = before | (std::uint64_t{1} << shift(hash));
+    return ((before >> shift(hash)) & 1U) ^ 1U;
   }
+  [[nodiscard]] bool holds(std::uint64_t hash) const noexcept { return ((bits_[slot(hash)] >> shift(hash)) & 1U) != 0; }
 
  private:
   static std::size_t slot(std::uint64_t hash) noexcept { return (hash >> 6) % kWords; }
-  static std::uint64_t bit(std::uint64_t hash) noexcept { return std::uint64_t{1} << (hash & 63U); }
+  static unsigned shift(std::uint64_t hash) noexcept { return static_cast<unsigned>(hash & 63U); }
   static constexpr std::size_t kWords = 256;
   std::array<std::uint64_t, kWords> bits_{};
 };
 
-constexpr std::uint64_t kFnvOffset = 0xcbf29ce484222325ULL;
-constexpr std::uint64_t kFnvPrime = 0x100000001b3ULL;
-
-/// Splits text into tokens: ASCII alphanumeric runs and single code points beyond ASCII, lower-cased. `token` gets the
-/// hash64 of each, `letter` each lower-cased code point.
-template <class Token, class Letter>
-void tokenize(std::string_view text, Token&& token, Letter&& letter) {
-  std::uint64_t run = kFnvOffset;
-  bool in_run = false;
-  const auto end_run = [&] {
-    if (in_run) token(base::mix64(run));
-    in_run = false;
-    run = kFnvOffset;
-  };
-  std::string encoded;
-  std::size_t position = 0;
-  while (position < text.size()) {
-    char32_t c = static_cast<unsigned char>(text[position]);
-    if (c < 0x80) {
-      ++position;
-      if (c >= 'A' && c <= 'Z') c += 32;
-    } else {
-      c = lower_code_point(base::next_code_point(text, position));
-    }
-    letter(c);
-    if (c >= 0x80) {
-      end_run();
-      encoded.clear();
-      base::append_utf8(encoded, c);
-      token(base::hash64(encoded));
-    } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      run = (run ^ c) * kFnvPrime;
-      in_run = true;
-    } else {
-      end_run();
-    }
-  }
-  end_run();
-}
+struct ToolSize {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+};
 
 /// Facts of all tools together.
 struct ToolFacts {
-  std::size_t count = 0;
+  const WordSet* text_words = nullptr;  ///< of the text; without it only the size is read
+  ToolSize size;
   std::size_t parameters = 0;
   std::size_t nested = 0;
-  std::size_t bytes = 0;
   double match_best = 0;
   WordSet words;  ///< of all tools
 };
@@ -88,24 +57,23 @@ bool is_nested_type(std::string_view type) noexcept {
   return type == "\"array\"" || type == "\"object\"" || type == "\"dict\"" || type == "\"list\"" || type == "\"tuple\"";
 }
 
-void read_tool(std::string_view name, std::string_view description, std::string_view parameters, const WordSet& words,
-               ToolFacts& facts) {
+void read_tool(std::string_view name, std::string_view description, std::string_view parameters, ToolFacts& facts) {
+  facts.size.bytes += name.size() + description.size() + parameters.size();
+  if (facts.text_words == nullptr) return;
   std::size_t total = 0;
   std::size_t found = 0;
   const auto count_word = [&](std::uint64_t hash) {
     ++total;
-    found += words.holds(hash) ? 1 : 0;
+    found += facts.text_words->holds(hash) ? 1 : 0;
     facts.words.add(hash);
   };
-  const auto ignore = [](char32_t) {};
-  tokenize(name.substr(0, kToolBytesMax), count_word, ignore);
-  tokenize(description.substr(0, kToolBytesMax), count_word, ignore);
-  facts.bytes += name.size() + description.size() + parameters.size();
+  tokenize(name.substr(0, kToolBytesMax), count_word);
+  tokenize(description.substr(0, kToolBytesMax), count_word);
   json_for_each_member(parameters.substr(0, kToolBytesMax), [&](std::string_view key, std::string_view value) {
     if (key != "properties") return true;
     json_for_each_member(value, [&](std::string_view property, std::string_view schema) {
       ++facts.parameters;
-      tokenize(property, count_word, ignore);
+      tokenize(property, count_word);
       json_for_each_member(schema, [&](std::string_view field, std::string_view type) {
         if (field != "type") return true;
         facts.nested += is_nested_type(type) ? 1 : 0;
@@ -119,7 +87,7 @@ void read_tool(std::string_view name, std::string_view description, std::string_
 }
 
 // One element of a tools array: {"type":"function","function":{...}} or the bare function.
-void read_tool_json(std::string_view tool, const WordSet& words, ToolFacts& facts) {
+void read_tool_json(std::string_view tool, ToolFacts& facts) {
   std::string_view body = tool;
   json_for_each_member(tool, [&](std::string_view key, std::string_view value) {
     if (key != "function" || value.front() != '{') return true;
@@ -135,13 +103,16 @@ void read_tool_json(std::string_view tool, const WordSet& words, ToolFacts& fact
     if (key == "parameters") parameters = value;
     return true;
   });
-  read_tool(name, description, parameters, words, facts);
+  read_tool(name, description, parameters, facts);
 }
+
+enum class Tools : std::uint8_t { kNone, kMaybe };
 
 /// What surrounds the text.
 struct Frame {
   std::size_t messages = 1;
   bool system = false;
+  Tools tools = Tools::kNone;
 };
 
 /// The first `bytes` bytes, less a code point that they hold only a part of.
@@ -154,7 +125,10 @@ std::string_view whole_code_points_front(std::string_view text, std::size_t byte
   return text.substr(0, lead - 1 + length > bytes ? lead - 1 : bytes);
 }
 
-/// Collects pieces joined by newlines: counts over all, head and tail of the joined text in `text`.
+constexpr std::size_t kBlocksMax = (kTokensMax + kBlockBytes) / kBlockBytes;  // head, line end and tail
+
+/// Collects pieces joined by newlines: counts and hash over all, head and tail of the joined text in `text` with the
+/// masks of its blocks.
 class TextBuilder {
  public:
   explicit TextBuilder(std::string& text) noexcept : text_(text) { text_.clear(); }
@@ -165,6 +139,7 @@ class TextBuilder {
     put(piece);
   }
   void finish() {
+    count(text_.size());
     counts.finish();
     if (text_.size() <= kTokensMax) return;
     const std::string_view all = text_;
@@ -173,49 +148,80 @@ class TextBuilder {
     const std::size_t head = whole_code_points_front(all, kTextHeadBytes).size();
     text_[head] = '\n';
     text_.erase(head + 1, tail - head - 1);
+    read_masks(text_);
   }
+  /// Of the sampled text; after `finish`.
+  [[nodiscard]] std::span<const BlockMasks> masks() const noexcept { return {masks_.data(), blocks_}; }
+
   TextCounts counts;
+  TextHash hash;
 
  private:
   // `text_` holds the head and at least the last kTextTailBytes; the middle is cut away whenever it is full.
   void put(std::string_view piece) {
-    counts.feed(piece);
     while (true) {
       const std::size_t taken = std::min(piece.size(), 2 * kTokensMax - text_.size());
       text_.append(piece.substr(0, taken));
       piece.remove_prefix(taken);
       if (piece.empty()) return;
-      text_.erase(kTextHeadBytes, text_.size() - kTokensMax);
+      count(text_.size() - (text_.size() - counted_) % kBlockBytes);
+      const std::size_t cut = text_.size() - kTokensMax;
+      text_.erase(kTextHeadBytes, cut);
+      counted_ -= cut;
     }
   }
+  // Counts `text_` up to `end`: whole blocks, but at the end of the text.
+  void count(std::size_t end) noexcept {
+    while (counted_ < end) {
+      const auto piece = std::string_view(text_).substr(counted_, std::min(end - counted_, kTokensMax));
+      read_masks(piece);
+      counts.feed(piece, masks());
+      hash.feed(piece);
+      counted_ += piece.size();
+    }
+  }
+  void read_masks(std::string_view text) noexcept {
+    blocks_ = (text.size() + kBlockBytes - 1) / kBlockBytes;
+    for (std::size_t i = 0; i < blocks_; ++i) masks_[i] = masks_at(text, i * kBlockBytes);
+  }
+
   std::string& text_;
   bool first_ = true;
+  std::size_t counted_ = 0;  ///< bytes of `text_`
+  std::size_t blocks_ = 0;
+  std::array<BlockMasks, kBlocksMax> masks_;
 };
 
-float log_count(double value) noexcept { return static_cast<float>(std::log1p(value)); }
+// Most counts are small; a table spares them the logarithm.
+float log_count(double value) noexcept {
+  static const auto table = [] {
+    std::array<float, 1024> logs{};
+    for (std::size_t i = 0; i < logs.size(); ++i) logs[i] = static_cast<float>(std::log1p(static_cast<double>(i)));
+    return logs;
+  }();
+  if (value >= 0 && value < static_cast<double>(table.size())) {
+    const auto whole = static_cast<std::size_t>(value);
+    if (static_cast<double>(whole) == value) return table[whole];
+  }
+  return static_cast<float>(std::log1p(value));
+}
 
 void set(Description& out, Signal which, float value) noexcept { out.signals[static_cast<std::size_t>(which)] = value; }
 
-void read_tokens(Description& out, WordSet& words, std::array<std::uint32_t, kWordClassCount>& classes) {
-  out.tokens.clear();
-  out.letters.clear();
-  bool after_space = true;
+void read_tokens(std::span<const BlockMasks> masks, Description& out) {
+  std::size_t tokens_max = 0;  // words, and as many code points as there are bytes beyond ASCII
+  std::uint64_t open = 0;
+  for (const BlockMasks& block : masks) {
+    tokens_max += count_bits(block.alphanumeric & ~((block.alphanumeric << 1) | open));
+    if (block.non_ascii != 0) tokens_max += count_bits(block.non_ascii);
+    open = block.alphanumeric >> 63;
+  }
+  out.tokens.resize(tokens_max);
+  std::uint64_t* next = out.tokens.data();
   tokenize(
-      out.text,
-      [&](std::uint64_t hash) {
-        if (out.tokens.size() < kTokensMax) out.tokens.push_back(hash);
-        words.add(hash);
-        unsigned bits = word_class(hash);
-        while (bits != 0) {
-          ++classes[static_cast<std::size_t>(std::countr_zero(bits))];
-          bits &= bits - 1;
-        }
-      },
-      [&](char32_t c) {
-        const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-        if (!space || !after_space) out.letters.push_back(space ? U' ' : c);
-        after_space = space;
-      });
+      out.text, [&](std::size_t block) -> const BlockMasks& { return masks[block]; },
+      [&](std::uint64_t token) { *next++ = token; });
+  out.tokens.resize(std::min(static_cast<std::size_t>(next - out.tokens.data()), kTokensMax));
 }
 
 void set_count_signals(const TextCounts& counts, Description& out) {
@@ -250,8 +256,8 @@ void set_count_signals(const TextCounts& counts, Description& out) {
   set(out, Signal::kMeanWordLength, static_cast<float>(static_cast<double>(counts.word_bytes) / words));
 }
 
-void set_mark_signals(const Description& source, Description& out) {
-  const TextMarks marks = find_marks(source.text);
+void set_mark_signals(std::span<const BlockMasks> masks, Description& out) {
+  const TextMarks marks = find_marks(out.text, masks);
   set(out, Signal::kOptionMarks, log_count(marks.options));
   set(out, Signal::kCodeFences, log_count(marks.code_fences));
   set(out, Signal::kCodeMarks, log_count(marks.code));
@@ -261,45 +267,68 @@ void set_mark_signals(const Description& source, Description& out) {
   set(out, Signal::kUrlCount, log_count(marks.urls));
 }
 
-void set_tool_signals(const ToolFacts& facts, const Description& source, Description& out) {
-  set(out, Signal::kTools, log_count(static_cast<double>(facts.count)));
+void set_tool_signals(const ToolFacts& facts, Description& out) {
+  set(out, Signal::kTools, log_count(static_cast<double>(facts.size.count)));
   set(out, Signal::kToolParameters, log_count(static_cast<double>(facts.parameters)));
   set(out, Signal::kToolNestedTypes, log_count(static_cast<double>(facts.nested)));
   set(out, Signal::kToolMatchBest, static_cast<float>(facts.match_best));
   double mentioned = 0;
-  for (const std::uint64_t token : source.tokens) mentioned += facts.words.holds(token) ? 1 : 0;
-  const double tokens = std::max<double>(1, static_cast<double>(source.tokens.size()));
+  for (const std::uint64_t token : out.tokens) mentioned += facts.words.holds(token) ? 1 : 0;
+  const double tokens = std::max<double>(1, static_cast<double>(out.tokens.size()));
   set(out, Signal::kToolMatch, static_cast<float>(mentioned / tokens));
 }
 
-/// All but the text itself. `read_tools(words, facts)` reads the tools once the words of the text are known.
-template <class ReadTools>
-void complete(const TextCounts& counts, const Frame& frame, ReadTools&& read_tools, Description& out) {
-  out.signals.fill(0);
-  out.text_bytes = counts.bytes;
-  out.text_hash = base::mix64(counts.hash);
-  WordSet words;
-  std::array<std::uint32_t, kWordClassCount> classes{};
-  read_tokens(out, words, classes);
-  set_count_signals(counts, out);
-  set_mark_signals(out, out);
+/// Fills `words` with those of the text.
+void set_word_signals(WordSet& words, Description& out) {
+  std::size_t distinct = 0;
+  for (const std::uint64_t token : out.tokens) distinct += words.add(token);
+  const auto counts = count_word_classes(out.tokens);
   for (std::size_t k = 0; k < kWordClassCount; ++k)
-    out.signals[static_cast<std::size_t>(Signal::kInstructionWords) + k] = log_count(classes[k]);
+    out.signals[static_cast<std::size_t>(Signal::kInstructionWords) + k] = log_count(counts[k]);
   const double tokens = std::max<double>(1, static_cast<double>(out.tokens.size()));
-  set(out, Signal::kUniqueWordRate, static_cast<float>(std::min(1.0, static_cast<double>(words.size()) / tokens)));
-  ToolFacts tools;
-  read_tools(words, tools);
-  out.has_tools = tools.count > 0;
-  if (out.has_tools) set_tool_signals(tools, out, out);
+  set(out, Signal::kUniqueWordRate, static_cast<float>(std::min(1.0, static_cast<double>(distinct) / tokens)));
+}
+
+void set_request_signals(const Frame& frame, Description& out) {
   set(out, Signal::kMessages, log_count(static_cast<double>(frame.messages)));
   set(out, Signal::kHasSystem, frame.system ? 1.0F : 0.0F);
   set(out, Signal::kHasImages, out.has_images ? 1.0F : 0.0F);
   set(out, Signal::kMaxOutput, log_count(out.max_output_tokens));
   set(out, Signal::kWantsJson, out.wants_json_schema ? 1.0F : 0.0F);
-  const double estimate = counts.tokens + 4.0 * static_cast<double>(frame.messages) + 3.0 +
+  set(out, Signal::kLogInputTokens, log_count(out.input_tokens));
+}
+
+/// All but the text itself. `read_tools(words, facts)` reads the tools once the words of the text are known.
+template <class ReadTools>
+void complete(const TextBuilder& builder, const Frame& frame, Reads reads, ReadTools&& read_tools, Description& out) {
+  const TextCounts& counts = builder.counts;
+  out.signals.fill(0);
+  out.tokens.clear();
+  out.letters.clear();
+  out.text_bytes = counts.bytes;
+  out.text_hash = builder.hash.value();
+  if (reads.tokens || reads.signals) read_tokens(builder.masks(), out);
+  if (reads.letters) read_letters(out.text, builder.masks(), out.letters);
+  std::optional<WordSet> words;
+  if (reads.signals) set_word_signals(words.emplace(), out);
+  ToolSize tools;
+  if (frame.tools == Tools::kMaybe) {
+    ToolFacts facts;
+    facts.text_words = words ? &*words : nullptr;
+    read_tools(facts);
+    tools = facts.size;
+    if (words && tools.count > 0) set_tool_signals(facts, out);
+  }
+  out.has_tools = tools.count > 0;
+  const double estimate = counts.tokens() + 4.0 * static_cast<double>(frame.messages) + 3.0 +
                           static_cast<double>(tools.bytes) / 3.5 + 8.0 * static_cast<double>(tools.count);
   out.input_tokens = static_cast<std::uint32_t>(std::min(estimate, 4e9));
-  set(out, Signal::kLogInputTokens, log_count(out.input_tokens));
+  if (reads.signals) {
+    set_count_signals(counts, out);
+    set_mark_signals(builder.masks(), out);
+    set_request_signals(frame, out);
+  }
+  if (!reads.tokens) out.tokens.clear();
 }
 
 void clear_request_facts(Description& out) {
@@ -309,54 +338,49 @@ void clear_request_facts(Description& out) {
   out.wants_json_schema = false;
 }
 
-void describe_framed(std::string_view prompt, const Frame& frame, std::string_view tools_json, Description& out) {
+void describe_framed(std::string_view prompt, Frame frame, std::string_view tools_json, Description& out) {
   clear_request_facts(out);
   TextBuilder builder(out.text);
   builder.add(prompt);
   builder.finish();
-  complete(
-      builder.counts, frame,
-      [&](const WordSet& words, ToolFacts& facts) {
-        json_for_each_element(tools_json, [&](std::string_view tool) {
-          if (facts.count++ < kToolsReadMax) read_tool_json(tool, words, facts);
-          return true;
-        });
-      },
-      out);
+  frame.tools = tools_json.empty() ? Tools::kNone : Tools::kMaybe;
+  const auto read_tools = [&](ToolFacts& facts) {
+    json_for_each_element(tools_json, [&](std::string_view tool) {
+      if (facts.size.count++ < kToolsReadMax) read_tool_json(tool, facts);
+      return true;
+    });
+  };
+  complete(builder, frame, kReadsAll, read_tools, out);
 }
 
 }  // namespace
 
 void Description::reserve() {
   text.reserve(2 * kTokensMax + 16);
-  tokens.reserve(kTokensMax);
-  letters.reserve(kTokensMax + 16);
+  tokens.reserve(kTokensMax + 1);
+  letters.reserve(letters_bytes_max(kTokensMax + 1));
   task_hint.reserve(256);
 }
 
-void describe(const core::Request& request, Description& out) {
+void describe(const core::Request& request, Description& out, Reads reads) {
   clear_request_facts(out);
   out.task_hint = request.task_hint;
   out.max_output_tokens = request.max_output_tokens.value_or(0);
   out.has_images = request.has_images();
   out.wants_json_schema = request.response_format == core::ResponseFormat::kJsonSchema;
   TextBuilder builder(out.text);
-  Frame frame{request.messages.size(), false};
+  Frame frame{request.messages.size(), false, request.tools.empty() ? Tools::kNone : Tools::kMaybe};
   for (const core::Message& message : request.messages) {
     frame.system |= message.role == core::Role::kSystem;
     for (const core::Part& part : message.parts)
       if (part.kind == core::PartKind::kText) builder.add(part.text);
   }
   builder.finish();
-  complete(
-      builder.counts, frame,
-      [&](const WordSet& words, ToolFacts& facts) {
-        for (const core::ToolDefinition& tool : request.tools) {
-          if (facts.count++ >= kToolsReadMax) continue;
-          read_tool(tool.name, tool.description, tool.parameters, words, facts);
-        }
-      },
-      out);
+  const auto read_tools = [&](ToolFacts& facts) {
+    for (const core::ToolDefinition& tool : request.tools)
+      if (facts.size.count++ < kToolsReadMax) read_tool(tool.name, tool.description, tool.parameters, facts);
+  };
+  complete(builder, frame, reads, read_tools, out);
 }
 
 void describe_text(std::string_view prompt, std::string_view tools_json, Description& out) {
@@ -365,7 +389,7 @@ void describe_text(std::string_view prompt, std::string_view tools_json, Descrip
 
 void describe_row(std::string_view prompt, std::string_view messages_json, std::string_view tools_json,
                   Description& out) {
-  Frame frame{0, false};
+  Frame frame{0};
   json_for_each_element(messages_json, [&](std::string_view message) {
     ++frame.messages;
     json_for_each_member(message, [&](std::string_view key, std::string_view value) {
@@ -409,7 +433,7 @@ std::span<const std::string_view> signal_helps() noexcept {
 }
 
 std::uint64_t signal_schema_hash() {
-  constexpr std::uint64_t kDefinition = 1;  // raised when a signal is computed differently
+  constexpr std::uint64_t kDefinition = 2;  // raised when a signal is computed differently
   std::uint64_t hash = word_class_hash() + kDefinition;
   for (const std::string& name : signal_names()) hash = base::hash64(name, hash);
   return hash;

@@ -38,12 +38,24 @@ inline constexpr std::size_t kSignalCount = static_cast<std::size_t>(Signal::kCo
 /// Changes whenever a signal's name, order or definition changes.
 [[nodiscard]] std::uint64_t signal_schema_hash();
 
+/// The parts of a Description that cost something and that somebody reads.
+struct Reads {
+  bool signals = false;
+  bool tokens = false;
+  bool letters = false;
+  [[nodiscard]] constexpr Reads operator|(Reads other) const noexcept {
+    return {signals || other.signals, tokens || other.tokens, letters || other.letters};
+  }
+  [[nodiscard]] bool operator==(const Reads&) const = default;
+};
+inline constexpr Reads kReadsAll{true, true, true};
+
 /// Reusable: describing a second request into the same object allocates nothing once its capacity suffices
 /// (`reserve` makes it suffice for all).
 struct Description {
   std::string text;                   ///< all message text joined by newlines; sampled where long
-  std::vector<std::uint64_t> tokens;  ///< hash64 of each lower-cased word token, in order
-  std::vector<char32_t> letters;      ///< lower-cased code points, white space runs as one space
+  std::vector<std::uint64_t> tokens;  ///< token_hash of each lower-cased word token, in order
+  std::string letters;                ///< lower-cased, UTF-8 also where `text` is not, white space runs as one space
   std::array<float, kSignalCount> signals{};
   std::string task_hint;                ///< the caller's own label; empty if none
   std::uint64_t text_bytes = 0;         ///< of the whole text
@@ -58,8 +70,8 @@ struct Description {
   [[nodiscard]] float signal(Signal which) const noexcept { return signals[static_cast<std::size_t>(which)]; }
 };
 
-/// Describes a request.
-void describe(const core::Request& request, Description& out);
+/// Describes a request. What `reads` does not name is left empty (signals: zero); all other members are always filled.
+void describe(const core::Request& request, Description& out, Reads reads = kReadsAll);
 /// Describes one user message with tools as a JSON array (empty if none); the same as a Request of that content.
 void describe_text(std::string_view prompt, std::string_view tools_json, Description& out);
 /// Describes a row of an outcome table: turns and roles from `messages_json`, text from `prompt`.

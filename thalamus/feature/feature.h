@@ -69,6 +69,7 @@ struct FeatureRecord {
   double latency_class_us = 0;    ///< 1, 10 or 100: of one transform of a 2 KB prompt
   std::uint64_t schema_hash = 0;  ///< changes with the meaning of the numbers
   bool sparse = false;
+  Reads reads = kReadsAll;  ///< what a transform reads beyond what is always filled
   std::vector<base::OptionRow> (*options)() = nullptr;
   Result<std::unique_ptr<Feature>> (*fit)(const DescriptionSource& source, const base::OptionMap& options,
                                           base::Rng& rng) = nullptr;

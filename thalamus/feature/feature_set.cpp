@@ -4,6 +4,7 @@
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/text.h"
+#include "thalamus/feature/text_hash.h"
 
 namespace thalamus::feature {
 namespace {
@@ -114,6 +115,12 @@ void FeatureSet::transform(const Description& description, std::span<float> dens
   }
 }
 
+Reads FeatureSet::reads() const noexcept {
+  Reads reads;
+  for (const auto& feature : features_) reads = reads | find_feature(feature->name())->reads;
+  return reads;
+}
+
 std::size_t FeatureSet::sparse_size() const noexcept {
   std::size_t size = 0;
   for (const auto& feature : features_) size += feature->sparse_size();
@@ -136,7 +143,7 @@ std::vector<std::string> FeatureSet::names() const {
 }
 
 std::uint64_t FeatureSet::schema_hash() const noexcept {
-  std::uint64_t hash = 0;
+  std::uint64_t hash = kTokenSchema;  // methods without a feature read tokens, too
   for (const auto& feature : features_) {
     const FeatureRecord* record = find_feature(feature->name());
     hash = base::mix64(hash ^ record->schema_hash ^ feature->dense_size());

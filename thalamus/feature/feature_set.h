@@ -31,6 +31,8 @@ class FeatureSet {
   /// `dense` is dense_size() long; `sparse` is cleared where no feature is sparse. Allocates nothing once reserved.
   void transform(const Description& description, std::span<float> dense, SparseVector& sparse) const noexcept;
 
+  /// What all of them together read of a description.
+  [[nodiscard]] Reads reads() const noexcept;
   [[nodiscard]] std::size_t dense_size() const noexcept { return dense_size_; }
   [[nodiscard]] std::size_t sparse_size() const noexcept;
   /// Where the dense block of a feature lies; {0, 0} if it is not here.

@@ -101,6 +101,7 @@ FeatureRecord signals_record() {
           .latency_class_us = 1,
           .schema_hash = signal_schema_hash(),
           .sparse = false,
+          .reads = {.signals = true, .tokens = false, .letters = false},
           .options = &base::list_options<SignalsOptions>,
           .fit = &fit_signals,
           .load = &load_signals};

@@ -2,24 +2,30 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "thalamus/feature/byte_block.h"
 
 namespace thalamus::feature {
 
-/// Fed with the whole text, piece by piece; state carries over from piece to piece.
+/// Fed with the whole text, piece by piece; state carries over from piece to piece. Constant work a block of 64 bytes,
+/// and a few operations for each mark and number in it.
 class TextCounts {
  public:
-  void feed(std::string_view piece) noexcept;
-  /// Ends the last number, word and line.
+  /// `masks` are the piece's blocks. All pieces but the last are multiples of kBlockBytes long.
+  void feed(std::string_view piece, std::span<const BlockMasks> masks) noexcept;
+  /// Ends the last number and line.
   void finish() noexcept;
+  /// Estimated tokens of a common byte-pair vocabulary. After `finish`.
+  [[nodiscard]] double tokens() const noexcept { return static_cast<double>(token_tenths_) / 10.0; }
 
   std::uint64_t bytes = 0;
-  std::uint64_t characters = 0;  ///< code points
+  std::uint64_t characters = 0;  ///< code points; after `finish`
   std::uint64_t lines = 0;       ///< with at least one byte
   std::uint64_t last_line_bytes = 0;
   std::uint64_t digits = 0;
   std::uint64_t uppers = 0;
-  std::uint64_t letters = 0;  ///< ASCII
   std::uint64_t spaces = 0;
   std::uint64_t newlines = 0;
   std::uint64_t punctuation = 0;
@@ -38,17 +44,29 @@ class TextCounts {
   std::uint64_t longest_number = 0;
   std::uint64_t words = 0;  ///< ASCII alphanumeric runs
   std::uint64_t word_bytes = 0;
-  double tokens = 0;                           ///< estimated, of a common byte-pair vocabulary
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  ///< FNV-1a of the bytes
 
  private:
-  void end_run() noexcept;
-  void lead_byte(unsigned char c) noexcept;
-  std::uint64_t run_ = 0;  ///< length of the current ASCII alphanumeric run
-  std::uint64_t run_digits_ = 0;
-  std::uint64_t line_bytes_ = 0;
-  unsigned char previous_ = 0;
-  bool number_before_point_ = false;
+  void end_lines(std::uint64_t newline) noexcept;
+  void read_punctuation(const char* block, std::uint64_t punctuation_mask) noexcept;
+  void read_long_words(std::uint64_t alphanumeric) noexcept;
+  void read_very_long_words(std::uint64_t tail) noexcept;
+  void read_numbers(const char* block, const BlockMasks& masks, std::uint64_t starts) noexcept;
+  void end_number(std::uint64_t end) noexcept;
+  void read_non_ascii(const char* block, std::uint64_t mask) noexcept;
+  void unpack_kinds() noexcept;
+
+  BlockMasks before_{};         ///< of the last block
+  unsigned char previous_ = 0;  ///< the last byte
+  std::int64_t token_tenths_ = 0;
+  std::uint64_t continuations_ = 0;
+  std::uint64_t line_begin_ = 0;
+  std::uint64_t long_tail_ = 0;                ///< bytes beyond the seventh of the word that is open
+  std::uint64_t open_number_ = 0;              ///< digits so far of a run that is open and all digits
+  std::uint64_t number_end_ = kNoNumberEnded;  ///< of the last number
+  bool open_decimal_ = false;                  ///< the open number follows a number and a point
+  std::uint64_t kinds_ = 0;                    ///< packed counts of a few blocks
+  std::uint32_t kinds_blocks_ = 0;
+  static constexpr std::uint64_t kNoNumberEnded = ~std::uint64_t{0} - 1;
 };
 
 /// Found by looking a few bytes ahead; over the sampled text.
@@ -61,6 +79,6 @@ struct TextMarks {
   std::uint32_t list = 0;
   std::uint32_t urls = 0;
 };
-[[nodiscard]] TextMarks find_marks(std::string_view text) noexcept;
+[[nodiscard]] TextMarks find_marks(std::string_view text, std::span<const BlockMasks> masks) noexcept;
 
 }  // namespace thalamus::feature

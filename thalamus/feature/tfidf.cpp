@@ -134,8 +134,9 @@ FeatureRecord tfidf_record() {
           .help = "reference text model: word tokens, tf-idf, unit length; sparse",
           .source = "",
           .latency_class_us = 100,
-          .schema_hash = base::mix64(0x7466696466ULL),
+          .schema_hash = base::mix64(0x7466696466ULL + 1),
           .sparse = true,
+          .reads = {.signals = false, .tokens = true, .letters = false},
           .options = &base::list_options<TfidfOptions>,
           .fit = &fit_tfidf,
           .load = &load_tfidf};

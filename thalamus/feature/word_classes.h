@@ -1,7 +1,9 @@
 /// Which word tokens count for which signal.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 
 namespace thalamus::feature {
 
@@ -21,9 +23,13 @@ enum WordClass : std::uint16_t {
 };
 inline constexpr unsigned kWordClassCount = 11;
 
-/// The classes of a token by its hash64; 0 for most.
-[[nodiscard]] std::uint16_t word_class(std::uint64_t token_hash) noexcept;
+/// The classes of a token by its token_hash; 0 for most.
+[[nodiscard]] std::uint16_t word_class(std::uint64_t token) noexcept;
 /// Of all lists: part of the schema.
 [[nodiscard]] std::uint64_t word_class_hash() noexcept;
+
+/// How many of the tokens are of each class, in the order of WordClass.
+[[nodiscard]] std::array<std::uint32_t, kWordClassCount> count_word_classes(
+    std::span<const std::uint64_t> tokens) noexcept;
 
 }  // namespace thalamus::feature

@@ -1,4 +1,4 @@
-/// The configuration of `thalamus serve` (design section 6): a YAML file checked into plain structs, with errors that
+/// The configuration of `thalamus serve` (docs/configuration.md): a YAML file checked into plain structs, errors that
 /// carry file:line:column, the value, what was expected and the nearest valid name. Every field here is resolved:
 /// references are indices, `${...}` is expanded, paths are absolute or relative to the working folder.
 #pragma once

@@ -2,6 +2,7 @@
 /// scratch members without suspending in between.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 
@@ -35,6 +36,7 @@ struct CoreState {
   feature::Description description;
   route::Scratch scratch;
   core::Estimates estimates;
+  std::array<core::TargetState, core::kTargetsMax> states{};  ///< of the route being decided
 };
 
 }  // namespace thalamus::gateway

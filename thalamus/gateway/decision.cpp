@@ -65,13 +65,15 @@ void ask_tools(const RouteRuntime& route, const core::Request& request, std::int
 
 void choose(CoreState& core, const core::Request& request, Decision& decision, Nanoseconds now) {
   const RouteRuntime& route = *decision.route;
-  feature::describe(request, core.description);
+  // Without a snapshot the record keeps the signals, to learn one from.
+  constexpr feature::Reads kRecorded{.signals = true};
+  feature::describe(request, core.description, route.snapshot ? route.snapshot->reads() : kRecorded);
   decision.prompt_hash = core.description.text_hash;
   route::RequestNeeds needs = needs_of(request, core.description);
   ask_tools(route, request, core.shared.clock.unix_ns() / 1'000'000'000, decision, needs);
-  std::array<core::TargetState, core::kTargetsMax> states{};
-  for (std::size_t i = 0; i < route.model_count; ++i) states[i] = route.policy->state(route.policy_index[i], now);
-  const std::span<const core::TargetState> known(states.data(), route.targets.size());
+  for (std::size_t i = 0; i < route.targets.size(); ++i)
+    core.states[i] = i < route.model_count ? route.policy->state(route.policy_index[i], now) : core::TargetState{};
+  const std::span<const core::TargetState> known(core.states.data(), route.targets.size());
   core.estimates.reset(route.targets.size());
   if (route.snapshot && needs.claimed_by < 0) {
     route.snapshot->estimate(core.description, route.target_map, route.targets, core.scratch, core.estimates);
@@ -108,7 +110,9 @@ bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime&
 Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http, core::Request& request,
                Decision& decision) {
   const Nanoseconds begun = core.shared.clock.now();
-  decision.id = fmt::format("{:016x}{:016x}", core.rng.next(), core.rng.next());
+  decision.id.reserve(32);
+  base::append_hex64(decision.id, core.rng.next());
+  base::append_hex64(decision.id, core.rng.next());
   const Config& config = runtime.config();
   TRY(const VirtualKey* key, check_key(config, http.headers));
   wire::DecodeLimits limits;

@@ -1,8 +1,8 @@
 #include "thalamus/gateway/telemetry.h"
 
-#include <fmt/format.h>
-
-#include <string>
+#include <algorithm>
+#include <array>
+#include <vector>
 
 #include "thalamus/base/error.h"
 
@@ -12,11 +12,51 @@ namespace {
 const std::vector<double> kDecisionBounds{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2};
 const std::vector<double> kTurnBounds{1e-3, 5e-3, 2e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
 
-// Label texts are short and their number is bounded by the configuration, so building one per request is the cost of
-// two small strings; the registry's lock is held for the look-up only.
-std::string labels(std::string_view first, std::string_view first_value, std::string_view second,
-                   std::string_view second_value) {
-  return base::label_text(first, first_value) + "," + base::label_text(second, second_value);
+// Kinds of the families: a number that the label's text is made from once.
+constexpr std::size_t kStatusMin = 100;
+constexpr std::size_t kStatusMax = 599;
+constexpr std::size_t kResults = static_cast<std::size_t>(base::ErrorKind::kInternal) + 2;  // "ok" and each failure
+constexpr std::array<std::string_view, 3> kTokenKinds = {"input", "cached_input", "output"};
+enum TokenKind : std::size_t { kInput, kCachedInput, kOutput };
+
+std::string status_text(std::size_t kind) { return std::to_string(kind + kStatusMin); }
+std::string result_text(std::size_t kind) {
+  return std::string(kind == 0 ? "ok" : base::label(static_cast<base::ErrorKind>(kind - 1)));
+}
+std::string token_text(std::size_t kind) { return std::string(kTokenKinds[kind]); }
+
+base::CounterFamily requests_family() {
+  return {.name = "thalamus_requests_total",
+          .help = "Finished chat requests.",
+          .name_label = "route",
+          .kind_label = "status",
+          .kinds = kStatusMax - kStatusMin + 1,
+          .kind_text = status_text};
+}
+
+base::CounterFamily calls_family() {
+  return {.name = "thalamus_target_calls_total",
+          .help = "Calls of targets by result.",
+          .name_label = "target",
+          .kind_label = "result",
+          .kinds = kResults,
+          .kind_text = result_text};
+}
+
+base::CounterFamily tokens_family() {
+  return {.name = "thalamus_tokens_total",
+          .help = "Tokens by kind.",
+          .name_label = "target",
+          .kind_label = "kind",
+          .kinds = kTokenKinds.size(),
+          .kind_text = token_text};
+}
+
+base::CounterFamily cost_family() {
+  return {.name = "thalamus_cost_nanodollars_total",
+          .help = "Money spent, in 1e-9 USD.",
+          .name_label = "target",
+          .kind_label = {}};
 }
 
 }  // namespace
@@ -28,37 +68,28 @@ Telemetry::Telemetry(base::Metrics& metrics)
       turn_(
           metrics.histogram("thalamus_turn_seconds", "Time from arrival to the last byte of the answer.", kTurnBounds)),
       records_dropped_(metrics.counter("thalamus_records_dropped_total", "Decision records that could not be kept.")),
-      in_flight_(metrics.gauge("thalamus_requests_in_flight", "Requests being answered now.")) {
-  metrics.counter("thalamus_requests_total", "Finished chat requests.", labels("route", "", "status", "200"));
+      in_flight_(metrics.gauge("thalamus_requests_in_flight", "Requests being answered now.")),
+      requests_(metrics, requests_family()),
+      calls_(metrics, calls_family()),
+      tokens_(metrics, tokens_family()),
+      cost_(metrics, cost_family()) {
+  requests_.add(0, "", 200 - kStatusMin, 0);  // the metric is there before the first request
 }
 
 void Telemetry::request(std::size_t core, std::string_view route, int status) {
-  metrics_
-      .counter("thalamus_requests_total", "Finished chat requests.",
-               labels("route", route, "status", fmt::format_int(status).str()))
-      .add(core);
+  const auto known = std::clamp(status, static_cast<int>(kStatusMin), static_cast<int>(kStatusMax));
+  requests_.add(core, route, static_cast<std::size_t>(known) - kStatusMin);
 }
 
 void Telemetry::call(std::size_t core, std::string_view target, const core::Attempt& attempt) {
-  const std::string_view result = attempt.failure ? base::label(*attempt.failure) : "ok";
-  metrics_
-      .counter("thalamus_target_calls_total", "Calls of targets by result.", labels("target", target, "result", result))
-      .add(core);
+  calls_.add(core, target, attempt.failure ? static_cast<std::size_t>(*attempt.failure) + 1 : 0);
 }
 
 void Telemetry::usage(std::size_t core, std::string_view target, const core::Usage& usage, NanoDollars cost) {
-  const auto tokens = [&](std::string_view kind, std::uint64_t count) {
-    if (count == 0) return;
-    metrics_.counter("thalamus_tokens_total", "Tokens by kind.", labels("target", target, "kind", kind))
-        .add(core, count);
-  };
-  tokens("input", usage.input);
-  tokens("cached_input", usage.cached_input);
-  tokens("output", usage.output);
-  if (cost.value > 0) {
-    metrics_.counter("thalamus_cost_nanodollars_total", "Money spent, in 1e-9 USD.", base::label_text("target", target))
-        .add(core, static_cast<std::uint64_t>(cost.value));
-  }
+  if (usage.input > 0) tokens_.add(core, target, kInput, usage.input);
+  if (usage.cached_input > 0) tokens_.add(core, target, kCachedInput, usage.cached_input);
+  if (usage.output > 0) tokens_.add(core, target, kOutput, usage.output);
+  if (cost.value > 0) cost_.add(core, target, 0, static_cast<std::uint64_t>(cost.value));
 }
 
 void Telemetry::target_up(std::string_view target, bool up) {

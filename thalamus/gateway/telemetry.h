@@ -1,6 +1,10 @@
-/// The gateway's metric series, named once. Base units, `thalamus_` prefix.
+/// The gateway's metric series, named once. Base units, `thalamus_` prefix. After the first of its kind, counting takes
+/// no lock, builds no string and allocates nothing.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "thalamus/base/metrics.h"
@@ -8,6 +12,8 @@
 
 namespace thalamus::gateway {
 
+/// Any thread; `core` chooses the slot that is added to. Labels are names of the configuration and closed sets, so the
+/// number of series is bounded.
 class Telemetry {
  public:
   explicit Telemetry(base::Metrics& metrics);
@@ -21,7 +27,7 @@ class Telemetry {
   void decision_seconds(std::size_t core, double seconds) { decision_.observe(core, seconds); }
   void turn_seconds(std::size_t core, double seconds) { turn_.observe(core, seconds); }
   void record_dropped(std::size_t core) { records_dropped_.add(core); }
-  void in_flight(double change) { in_flight_.add(change); }
+  void in_flight(std::size_t core, std::int64_t change) { in_flight_.add(core, change); }
   void target_up(std::string_view target, bool up);
   [[nodiscard]] std::string exposition() const { return metrics_.exposition(); }
 
@@ -31,6 +37,10 @@ class Telemetry {
   base::Histogram& turn_;
   base::Counter& records_dropped_;
   base::Gauge& in_flight_;
+  base::CounterTable requests_;
+  base::CounterTable calls_;
+  base::CounterTable tokens_;
+  base::CounterTable cost_;
 };
 
 }  // namespace thalamus::gateway

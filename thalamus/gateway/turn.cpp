@@ -48,16 +48,18 @@ net::Awaitable<void> send_error(TurnState& turn, const Error& error) {
   static_cast<void>(sent);
 }
 
-/// The headers of design section 8; `Server-Timing` per W3C Server Timing, milliseconds.
+/// What the answer says of its decision; `Server-Timing` per W3C Server Timing, milliseconds.
 net::Headers answer_headers(const TurnState& turn, std::uint16_t target, const CallFacts& facts) {
   const RouteRuntime& route = *turn.decision.route;
   net::Headers headers;
   headers.add("x-thalamus-target", route.targets[target].name);
   headers.add("x-thalamus-decision", turn.decision.id);
   const Nanoseconds arrived = turn.http.arrived;
-  headers.add("server-timing",
-              fmt::format("decide;dur={:.3f}, {};dur={:.3f}", turn.decision.duration.ms(),
-                          turn.request.stream ? "first" : "total", (facts.first_content - arrived).ms()));
+  const std::int64_t decide_us = turn.decision.duration.value / 1'000;
+  const std::int64_t answer_us = (facts.first_content - arrived).value / 1'000;
+  headers.add("server-timing", fmt::format("decide;dur={}.{:03}, {};dur={}.{:03}", decide_us / 1'000, decide_us % 1'000,
+                                           turn.request.stream ? "first" : "total", answer_us / 1'000,
+                                           answer_us % 1'000));
   if (turn.decision.contract.explain) headers.add("x-thalamus-reason", turn.decision.reason_text(turn.core.estimates));
   return headers;
 }
@@ -91,12 +93,11 @@ class QueuePlace {
 
 /// Waits for a slot of the target; kUnavailable where it is down, kLimitExceeded where its queue is full, kTimeout
 /// where the wait takes too long.
-net::Awaitable<Status> wait_for_slot(TurnState& turn, std::uint16_t target) {
+net::Awaitable<Status> wait_for_slot(TurnState& turn, std::uint16_t target, Nanoseconds asked) {
   const RouteRuntime& route = *turn.decision.route;
   const std::string& name = route.targets[target].name;
   const std::uint16_t slot = route.policy_index[target];
   const base::Clock& clock = turn.core.shared.clock;
-  const Nanoseconds asked = clock.now();
   QueuePlace place(*route.policy, slot);
   auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor);
@@ -169,15 +170,20 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
 }
 
 net::Awaitable<Status> begin_call(TurnState& turn, RunningCall& running) {
+  running.started = turn.core.shared.clock.now();
   if (running.target < turn.decision.route->model_count) {
-    Status slot = co_await wait_for_slot(turn, running.target);
-    if (!slot) {
-      turn.last_failure = slot.error();
-      co_return slot;
+    const RouteRuntime& route = *turn.decision.route;
+    // Nearly always there is a slot at once: no wait, no coroutine.
+    if (route.policy->admit(route.policy_index[running.target], running.started) != dispatch::Admission::kAdmitted) {
+      Status slot = co_await wait_for_slot(turn, running.target, running.started);
+      if (!slot) {
+        turn.last_failure = slot.error();
+        co_return slot;
+      }
+      running.started = turn.core.shared.clock.now();
     }
     running.holds_slot = true;
   }
-  running.started = turn.core.shared.clock.now();
   running.call = make_call(turn, running.target);
   Status begun = co_await running.call->begin();
   if (!begun) end_call(turn, running, begun);
@@ -301,7 +307,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .outcome = {},
                  .last_failure = {},
                  .answer = {}};
-  core.shared.telemetry.in_flight(1);
+  core.shared.telemetry.in_flight(core.index, 1);
   auto prepared = prepare(core, *turn.runtime, http, turn.request, turn.decision);
   if (!prepared) {
     co_await send_error(turn, prepared.error());
@@ -310,7 +316,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
     co_await run_calls(turn);
   }
   record(turn);
-  core.shared.telemetry.in_flight(-1);
+  core.shared.telemetry.in_flight(core.index, -1);
 }
 
 net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime> runtime, net::HttpRequest& http,

@@ -1,5 +1,5 @@
 // A call of a remote or managed model in the client's own format: the client's bytes go on but for the three edits of
-// the design, the upstream's bytes come back but for the usage that the client did not ask for.
+// `ForwardEdits`, the upstream's bytes come back but for the usage that the client did not ask for.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -31,6 +31,7 @@ struct Scratch {
   feature::SparseVector sparse;
   std::vector<double> scores;          ///< one per stored row, for neighbour searches
   std::vector<std::uint32_t> indices;  ///< rows touched
+  std::vector<std::uint64_t> marks;    ///< a bit set, all zero between calls
   std::vector<float> quality;
   std::vector<float> quality_sd;
   std::vector<double> sums;        ///< at least kScratchSums

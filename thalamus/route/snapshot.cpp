@@ -24,7 +24,10 @@ double finite_or(double value, double fallback) noexcept { return std::isfinite(
 
 }  // namespace
 
-Snapshot::Snapshot(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Snapshot::Snapshot(std::unique_ptr<Parts> parts) : parts_(std::move(parts)), reads_(parts_->features.reads()) {
+  const MethodRecord* method = find_method(parts_->header.method);
+  reads_.tokens |= method == nullptr || method->needs.tokens;
+}
 Snapshot::~Snapshot() = default;
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::build(Parts parts) {

@@ -71,6 +71,9 @@ class Snapshot {
   [[nodiscard]] const SnapshotHeader& header() const noexcept;
   [[nodiscard]] std::uint64_t content_hash() const noexcept;
 
+  /// What `estimate` reads of a description beyond what is always filled.
+  [[nodiscard]] feature::Reads reads() const noexcept { return reads_; }
+
   /// Matches targets to the table's models by name.
   [[nodiscard]] TargetMap map_targets(std::span<const core::Target> targets) const;
   /// The snapshot's own models as targets (name only, no prices), to be used with `map_own`: costs as recorded.
@@ -89,6 +92,7 @@ class Snapshot {
   explicit Snapshot(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
   std::uint64_t content_hash_ = 0;
+  feature::Reads reads_;
 };
 
 }  // namespace thalamus::route

@@ -32,6 +32,23 @@ struct TaskLookupOptions {
   }
 };
 
+std::size_t mark_words(std::size_t buckets) noexcept { return (buckets + 63) / 64; }
+
+/// Appends the bucket of each token to `out` when it is met first. `marks` has mark_words(buckets) words or more, all
+/// zero, and is left so: only the words that were set are cleared.
+void distinct_buckets(std::span<const std::uint64_t> tokens, std::size_t buckets, std::span<std::uint64_t> marks,
+                      std::vector<std::uint32_t>& out) {
+  for (const std::uint64_t token : tokens) {
+    const auto bucket = static_cast<std::uint32_t>(((token >> 32) * buckets) >> 32);
+    std::uint64_t& word = marks[bucket / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (bucket % 64);
+    if ((word & bit) != 0) continue;
+    word |= bit;
+    out.push_back(bucket);
+  }
+  for (const std::uint32_t bucket : out) marks[bucket / 64] = 0;
+}
+
 /// log(p(token | task) / p(token)), bucket-major, and log priors.
 struct TaskModel {
   std::size_t tasks = 0;
@@ -40,7 +57,7 @@ struct TaskModel {
   std::vector<float> prior;
   float temperature = 1;
 
-  /// Adds the evidence of ascending distinct buckets into `sums` (tasks long), then turns it into probabilities.
+  /// Adds the evidence of distinct buckets into `sums` (tasks long), then turns it into probabilities.
   void posterior(std::span<const std::uint32_t> distinct, std::span<double> sums) const noexcept {
     std::fill(sums.begin(), sums.end(), 0.0);
     for (const std::uint32_t bucket : distinct) {
@@ -69,10 +86,7 @@ class TaskLookup final : public Router {
     if (!hinted(request, p)) {
       scratch.indices.clear();
       if (request.description != nullptr)
-        for (const std::uint64_t token : request.description->tokens)
-          scratch.indices.push_back(static_cast<std::uint32_t>(token % model_.buckets));
-      std::sort(scratch.indices.begin(), scratch.indices.end());
-      scratch.indices.erase(std::unique(scratch.indices.begin(), scratch.indices.end()), scratch.indices.end());
+        distinct_buckets(request.description->tokens, model_.buckets, scratch.marks, scratch.indices);
       model_.posterior(scratch.indices, p);
     }
     for (std::size_t m = 0; m < quality.size(); ++m) {
@@ -91,7 +105,10 @@ class TaskLookup final : public Router {
     }
   }
 
-  void prepare(Scratch& scratch) const override { scratch.indices.reserve(feature::kTokensMax); }
+  void prepare(Scratch& scratch) const override {
+    scratch.indices.reserve(feature::kTokensMax);
+    if (scratch.marks.size() < mark_words(model_.buckets)) scratch.marks.resize(mark_words(model_.buckets));
+  }
 
   void save(base::ByteWriter& out) const override {
     out.put(static_cast<std::uint32_t>(model_.tasks));
@@ -145,9 +162,8 @@ Tasks fold_tasks(const TrainingSet& data) {
 
 std::vector<std::uint32_t> distinct_buckets(const TrainingSet& data, std::size_t row, std::size_t buckets) {
   std::vector<std::uint32_t> result;
-  for (const std::uint64_t token : data.token_row(row)) result.push_back(static_cast<std::uint32_t>(token % buckets));
-  std::sort(result.begin(), result.end());
-  result.erase(std::unique(result.begin(), result.end()), result.end());
+  std::vector<std::uint64_t> marks(mark_words(buckets));
+  distinct_buckets(data.token_row(row), buckets, marks, result);
   return result;
 }
 

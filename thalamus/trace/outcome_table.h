@@ -1,4 +1,4 @@
-/// The outcome table: prompts x models -> what each gave. JSON lines, plain, .gz or .zst (design section 6):
+/// The outcome table: prompts x models -> what each gave. JSON lines, plain, .gz or .zst (docs/formats.md):
 /// {"id","task","prompt"|"messages","tools","outcomes":{"model":{"quality","cost","input_tokens","output_tokens",
 /// "latency_s","answer_hash"}}}. Unknown keys are ignored; cells may be missing or null. Where a row has both `prompt`
 /// and `messages`, the messages count.

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "thalamus/base/file.h"
+#include "thalamus/trace/pace.h"
 #include "thalamus/trace/ring.h"
 #include "thalamus/trace/segment.h"
 #include "thalamus/trace/segment_writer.h"
@@ -30,13 +32,33 @@ constexpr std::size_t kBatchRecordsMax = 512;
 constexpr std::size_t kBatchBytesMax = 4U << 20;
 constexpr Nanoseconds kSyncInterval = Nanoseconds::from_ms(1000);
 constexpr Nanoseconds kRetryInterval = Nanoseconds::from_ms(1000);
-constexpr int kIdleWaitMs = 1000;
-constexpr int kShortWaitMs = 1;  // a producer is between its two steps
+constexpr Nanoseconds kIdleWait = Nanoseconds::from_ms(1000);
+constexpr Nanoseconds kShortWait = Nanoseconds::from_ms(1);  // a producer is between its two steps
+
+/// What `append` does after its push.
+enum class Writer : std::uint8_t {
+  kAwake,      ///< nothing: the writer looks at the ring by itself
+  kLingering,  ///< wakes it where the ring is half full
+  kSleeping,   ///< wakes it
+};
+
+enum class Work : std::uint8_t {
+  kNone,  ///< nothing to do, or the disk refused
+  kAll,   ///< took all there was
+  kPart,  ///< a full batch; there may be more
+};
+
+timespec duration_of(Nanoseconds time) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return {.tv_sec = time.value / kSecond, .tv_nsec = time.value % kSecond};
+}
 
 class FileRecordLog final : public RecordLog {
  public:
   FileRecordLog(const RecordLogOptions& options, SegmentWriter writer, Descriptor wake)
       : ring_(options.ring_length_max),
+        half_full_(std::max<std::uint64_t>(options.ring_length_max / 2, 1)),
+        pace_(options.linger),
         clock_(options.clock == nullptr ? &system_clock_ : options.clock),
         files_(std::move(writer)),
         repaired_(files_.repaired()),
@@ -57,8 +79,11 @@ class FileRecordLog final : public RecordLog {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
-    // Both sides exchange: either the writer sees the push, or this sees that it sleeps.
-    if (sleeping_.exchange(false, std::memory_order_acq_rel)) wake_writer();
+    // The push, this look, the writer's announcement and its look at the ring are sequentially consistent: either the
+    // writer sees the push before it waits, or this sees that it waits.
+    const Writer writer = writer_.load(std::memory_order_seq_cst);
+    if (writer == Writer::kSleeping || (writer == Writer::kLingering && ring_.length() >= half_full_))
+      wake_from(writer);
     return true;
   }
 
@@ -66,8 +91,8 @@ class FileRecordLog final : public RecordLog {
     const std::uint64_t wanted = ring_.pushed();
     std::unique_lock lock(mutex_);
     const std::uint64_t failures_before = failures_;
+    if (flush_to_.load(std::memory_order_relaxed) < wanted) flush_to_.store(wanted, std::memory_order_relaxed);
     retry_at_once_.store(true, std::memory_order_release);
-    sleeping_.exchange(false, std::memory_order_acq_rel);
     wake_writer();
     progress_.wait(lock, [&] { return handled_ >= wanted || failures_ != failures_before; });
   }
@@ -76,6 +101,8 @@ class FileRecordLog final : public RecordLog {
     RecordLogCounts counts;
     counts.written = written_.load(std::memory_order_relaxed);
     counts.dropped = dropped_.load(std::memory_order_relaxed);
+    counts.batches = batches_.load(std::memory_order_relaxed);
+    counts.wakes = wakes_.load(std::memory_order_relaxed);
     const std::scoped_lock lock(mutex_);
     counts.write_errors = failures_;
     counts.last_error = last_error_;
@@ -89,6 +116,13 @@ class FileRecordLog final : public RecordLog {
     [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);  // full means awake
   }
 
+  /// One of those who find the writer waiting wakes it.
+  void wake_from(Writer seen) noexcept {
+    if (!writer_.compare_exchange_strong(seen, Writer::kAwake, std::memory_order_acq_rel)) return;
+    wakes_.fetch_add(1, std::memory_order_relaxed);
+    wake_writer();
+  }
+
   void run() {
     // Signals belong to others, and SIGXFSZ (a file size limit) becomes the error EFBIG.
     sigset_t all;
@@ -96,44 +130,54 @@ class FileRecordLog final : public RecordLog {
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (;;) {
       const bool stopping = stopping_.load(std::memory_order_acquire);
-      const bool worked = work(stopping);
+      const Work worked = work(stopping);
       if (files_.dirty() && (stopping || clock_->now() >= synced_at_ + kSyncInterval)) sync();
-      if (worked) continue;
+      if (worked == Work::kPart) continue;
       if (stopping && (ring_.empty() || !ends_.empty())) break;
-      sleep();
+      wait(stopping);
     }
     close();
   }
 
-  /// One batch; false where there was nothing to do or the disk refused.
-  bool work(bool stopping) {
+  /// One batch.
+  Work work(bool stopping) {
     if (ends_.empty()) take_batch();
-    if (ends_.empty()) return false;
+    if (ends_.empty()) return Work::kNone;
     const bool forced = retry_at_once_.exchange(false, std::memory_order_acq_rel) || stopping;
-    if (refused_ && !forced && clock_->now() < retry_at_) return false;
+    if (refused_ && !forced && clock_->now() < retry_at_) return Work::kNone;
     const std::size_t before = done_;
     const Status written = files_.write(bytes_, ends_, done_);
     const std::size_t wrote = done_ - before;
-    written_.fetch_add(wrote, std::memory_order_relaxed);
-    const bool finished = done_ == ends_.size();
-    if (finished) clear_batch();
+    const Work result = done_ != ends_.size() ? Work::kNone : batch_full() ? Work::kPart : Work::kAll;
     refused_ = !written.has_value();
-    if (refused_) retry_at_ = clock_->now() + kRetryInterval;
+    if (refused_) {
+      retry_at_ = clock_->now() + kRetryInterval;
+    } else {
+      pace_.wrote(clock_->now());
+      batches_.fetch_add(1, std::memory_order_relaxed);
+    }
+    written_.fetch_add(wrote, std::memory_order_relaxed);
+    if (result != Work::kNone) clear_batch();
     report(wrote, written);
-    return finished;
+    return result;
+  }
+
+  [[nodiscard]] bool batch_full() const noexcept {
+    return ends_.size() >= kBatchRecordsMax || bytes_.size() >= kBatchBytesMax;
   }
 
   void take_batch() {
     core::Turn turn;
     std::uint64_t too_large = 0;
-    while (ends_.size() < kBatchRecordsMax && bytes_.size() < kBatchBytesMax && ring_.pop(turn)) {
-      const std::string payload = encode_turn(turn);
-      turn = {};
-      if (payload.size() > kRecordBytesMax) {
+    while (!batch_full() && ring_.pop(turn)) {
+      const std::size_t begin = begin_record(bytes_);
+      encode_turn(turn, bytes_);
+      if (bytes_.size() - begin - kRecordHeadBytes > kRecordBytesMax) {
+        bytes_.resize(begin);
         ++too_large;
         continue;
       }
-      append_record(bytes_, payload);
+      end_record(bytes_, begin);
       ends_.push_back(bytes_.size());
     }
     if (too_large == 0) return;
@@ -169,18 +213,33 @@ class FileRecordLog final : public RecordLog {
     if (!synced) report(0, synced);
   }
 
-  void sleep() {
-    sleeping_.exchange(true, std::memory_order_acq_rel);
-    const bool waiting_for_disk = !ends_.empty();
-    int wait_ms = kIdleWaitMs;
-    if (!waiting_for_disk && !ring_.empty()) wait_ms = kShortWaitMs;
-    if (stopping_.load(std::memory_order_acquire)) wait_ms = kShortWaitMs;
-    pollfd descriptor{wake_.get(), POLLIN, 0};
-    if (::poll(&descriptor, 1, wait_ms) > 0) {
-      std::uint64_t count = 0;
-      [[maybe_unused]] const ssize_t n = ::read(wake_.get(), &count, sizeof count);
+  /// Until there is something to do: each record wakes the writer, or under load the end of the lingering does.
+  void wait(bool stopping) {
+    if (!ends_.empty()) {
+      wait_for_wake(kIdleWait);  // for the disk; records gather in the ring and need not wake
+      return;
     }
-    sleeping_.exchange(false, std::memory_order_acq_rel);
+    const bool hurried = stopping || flush_to_.load(std::memory_order_relaxed) > handled_;
+    const bool lingers = pace_.lingers() && !hurried;
+    writer_.store(lingers ? Writer::kLingering : Writer::kSleeping, std::memory_order_seq_cst);
+    bool woken = true;
+    if (!lingers) {
+      wait_for_wake(hurried || !ring_.empty() ? kShortWait : kIdleWait);
+    } else if (ring_.length() < half_full_) {
+      woken = wait_for_wake(pace_.linger());
+    }
+    writer_.store(Writer::kAwake, std::memory_order_relaxed);  // too late seen: one wake-up for nothing
+    if (lingers && !woken && ring_.empty()) pace_.nothing_came();
+  }
+
+  /// False where the time passed.
+  bool wait_for_wake(Nanoseconds time_max) {
+    pollfd descriptor{wake_.get(), POLLIN, 0};
+    const timespec timeout = duration_of(time_max);
+    if (::ppoll(&descriptor, 1, &timeout, nullptr) <= 0) return false;
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(wake_.get(), &count, sizeof count);
+    return true;
   }
 
   /// What the disk refused to the last is lost, and counted.
@@ -197,18 +256,23 @@ class FileRecordLog final : public RecordLog {
 
   // Shared with the callers of append and flush.
   Ring<core::Turn> ring_;
-  std::atomic<bool> sleeping_{false};
+  const std::uint64_t half_full_;
+  std::atomic<Writer> writer_{Writer::kAwake};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> retry_at_once_{false};
+  std::atomic<std::uint64_t> flush_to_{0};  // what `flush` waits for, of `handled_`; written by mutex_
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::uint64_t> batches_{0};
+  std::atomic<std::uint64_t> wakes_{0};
   mutable std::mutex mutex_;
   std::condition_variable progress_;
-  std::uint64_t handled_ = 0;   // by mutex_: popped and written or dropped
+  std::uint64_t handled_ = 0;   // by mutex_, but for the writer, who alone changes it: popped and written or dropped
   std::uint64_t failures_ = 0;  // by mutex_
   std::string last_error_;      // by mutex_
 
   // The writer's own.
+  Pace pace_;
   base::SystemClock system_clock_;
   const base::Clock* clock_;
   SegmentWriter files_;

@@ -26,7 +26,7 @@ class Ring {
       Cell& cell = cells_[position % length_];
       const std::uint64_t turn = cell.turn.load(std::memory_order_acquire);
       if (turn == position) {
-        if (tail_.compare_exchange_weak(position, position + 1, std::memory_order_relaxed)) {
+        if (tail_.compare_exchange_weak(position, position + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
           cell.value = std::move(value);
           cell.turn.store(position + 1, std::memory_order_release);
           return true;
@@ -59,12 +59,15 @@ class Ring {
     }
   }
 
-  /// Pushes begun so far.
-  [[nodiscard]] std::uint64_t pushed() const noexcept { return tail_.load(std::memory_order_acquire); }
-  /// Nothing pushed that was not popped.
-  [[nodiscard]] bool empty() const noexcept {
-    return head_.load(std::memory_order_acquire) == tail_.load(std::memory_order_acquire);
+  /// Pushes begun so far. Sequentially consistent with them: whoever publishes a flag and then asks here sees each push
+  /// whose thread looked at the flag before (all with memory_order_seq_cst).
+  [[nodiscard]] std::uint64_t pushed() const noexcept { return tail_.load(std::memory_order_seq_cst); }
+  /// Pushes begun that were not popped; may count too many while others pop.
+  [[nodiscard]] std::uint64_t length() const noexcept {
+    const std::uint64_t popped = head_.load(std::memory_order_acquire);  // first: it never passes the tail
+    return pushed() - popped;
   }
+  [[nodiscard]] bool empty() const noexcept { return length() == 0; }
 
  private:
   struct Cell {

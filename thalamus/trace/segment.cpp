@@ -98,14 +98,18 @@ Status check_segment_head(std::string_view bytes) {
   return {};
 }
 
-void append_record(std::string& out, std::string_view payload) {
+std::size_t begin_record(std::string& out) {
+  const std::size_t begin = out.size();
+  out.append(kRecordHeadBytes, '\0');
+  return begin;
+}
+
+void end_record(std::string& out, std::size_t begin) {
+  const std::string_view payload = std::string_view(out).substr(begin + kRecordHeadBytes);
   const auto length = static_cast<std::uint32_t>(payload.size());
   const std::uint32_t crc = checksum(length, payload);
-  char head[kRecordHeadBytes];
-  std::memcpy(head, &length, sizeof length);
-  std::memcpy(head + sizeof length, &crc, sizeof crc);
-  out.append(head, sizeof head);
-  out.append(payload);
+  std::memcpy(out.data() + begin, &length, sizeof length);
+  std::memcpy(out.data() + begin + sizeof length, &crc, sizeof crc);
 }
 
 Result<SegmentScan> scan_segment(std::string_view bytes, const std::function<Result<bool>(std::string_view)>& visit) {

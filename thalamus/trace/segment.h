@@ -26,8 +26,10 @@ inline constexpr std::size_t kRecordHeadBytes = 8;
 /// kCorrupt for a foreign file, kUnsupported for a newer major version.
 [[nodiscard]] Status check_segment_head(std::string_view bytes);
 
-/// Appends length, checksum and payload.
-void append_record(std::string& out, std::string_view payload);
+/// A record is made in place: `begin_record` leaves room for its head, the caller appends the payload to `out`, and
+/// `end_record` fills in length and checksum. Returns where the record begins.
+[[nodiscard]] std::size_t begin_record(std::string& out);
+void end_record(std::string& out, std::size_t begin);
 
 struct SegmentScan {
   std::uint64_t records = 0;

@@ -134,6 +134,7 @@ Status SegmentWriter::resume() {
   }
   if (scan.good_bytes >= segment_bytes_max_) return {};
   file_ = std::move(file);
+  path_ = path;
   size_ = scan.good_bytes;
   return {};
 }
@@ -151,6 +152,7 @@ Status SegmentWriter::start_next() {
     return head;
   }
   file_ = std::move(file);
+  path_ = path;
   size_ = kSegmentHeadBytes;
   dirty_ = true;
   numbers_.push_back(next_number_++);
@@ -180,8 +182,7 @@ Status SegmentWriter::write(std::string_view bytes, std::span<const std::size_t>
 }
 
 Status SegmentWriter::write_run(std::string_view run) {
-  const std::filesystem::path path = path_of(numbers_.back());
-  auto written = write_at(file_.get(), run, size_, path);
+  auto written = write_at(file_.get(), run, size_, path_);
   if (!written) {
     // Readers should not meet half a record. Where even that fails, the next record begins a new segment.
     if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) file_.reset();
@@ -194,7 +195,7 @@ Status SegmentWriter::write_run(std::string_view run) {
 
 Status SegmentWriter::sync() {
   dirty_ = false;
-  if (file_.valid() && ::fdatasync(file_.get()) != 0) return system_failure(path_of(numbers_.back()), "flush");
+  if (file_.valid() && ::fdatasync(file_.get()) != 0) return system_failure(path_, "flush");
   return {};
 }
 

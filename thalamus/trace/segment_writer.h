@@ -58,6 +58,7 @@ class SegmentWriter {
   std::uint32_t segments_max_ = 0;
   Descriptor lock_;
   Descriptor file_;
+  std::filesystem::path path_;         // of the open segment
   std::deque<std::uint64_t> numbers_;  // of the segments there are, ascending; the last is the open one
   std::uint64_t next_number_ = 1;
   std::uint64_t size_ = 0;  // of the open segment's good bytes

@@ -1,8 +1,10 @@
 /// A Turn as bytes: marker, version, then the members in the order of core::Turn. Members are only ever added at the
 /// end, with a new minor version.
-#include <limits>
+#include <cstring>
+#include <string>
 #include <type_traits>
 
+#include "thalamus/base/assert.h"
 #include "thalamus/base/bytes.h"
 #include "thalamus/trace/record_log.h"
 #include "thalamus/trace/segment.h"
@@ -11,44 +13,113 @@ namespace thalamus::trace {
 namespace {
 
 using base::ByteReader;
-using base::ByteWriter;
 
 constexpr std::uint8_t kMajor = 1;
 constexpr std::uint8_t kMinor = 0;
 
-template <class T>
-void put_optional(ByteWriter& out, const std::optional<T>& value) {
-  out.put(static_cast<std::uint8_t>(value.has_value() ? 1 : 0));
-  if (value) out.put(*value);
+/// The layout is said once, by `put_turn`, and walked twice: for its size, then for its bytes.
+class Measure {
+ public:
+  void raw(const void* /*bytes*/, std::size_t size) noexcept { size_ += size; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
+/// Writes where `Measure` has made sure that there is room.
+class Fill {
+ public:
+  explicit Fill(char* at) noexcept : at_(at) {}
+  void raw(const void* bytes, std::size_t size) noexcept {
+    if (size == 0) return;  // an empty vector may have no address
+    std::memcpy(at_, bytes, size);
+    at_ += size;
+  }
+  [[nodiscard]] const char* at() const noexcept { return at_; }
+
+ private:
+  char* at_;
+};
+
+template <class Out, base::Scalar T>
+void put(Out& out, T value) {
+  out.raw(&value, sizeof value);
 }
 
-void put_estimate(ByteWriter& out, const core::Estimate& e) {
-  for (const double x :
-       {e.quality, e.quality_sd, e.cost_usd, e.cost_usd_sd, e.seconds, e.seconds_sd, e.output_tokens, e.preference})
-    out.put(x);
+template <class Out>
+void put_string(Out& out, std::string_view text) {
+  put(out, static_cast<std::uint32_t>(text.size()));
+  out.raw(text.data(), text.size());
 }
 
-void put_outcome(ByteWriter& out, const core::Outcome& o) {
-  out.put(o.usage.input);
-  out.put(o.usage.cached_input);
-  out.put(o.usage.output);
-  out.put(o.usage.reasoning);
-  out.put(static_cast<std::uint8_t>(o.usage.known ? 1 : 0));
-  out.put(o.cost.value);
-  out.put(o.queue.value);
-  out.put(o.first_token.value);
-  out.put(o.total.value);
-  out.put(o.finish);
+template <class Out, base::Scalar T>
+void put_array(Out& out, const std::vector<T>& values) {
+  put(out, static_cast<std::uint64_t>(values.size()));
+  out.raw(values.data(), values.size() * sizeof(T));
+}
+
+template <class Out, class T>
+void put_optional(Out& out, const std::optional<T>& value) {
+  put(out, static_cast<std::uint8_t>(value.has_value() ? 1 : 0));
+  if (value) put(out, *value);
+}
+
+template <class Out>
+void put_estimate(Out& out, const core::Estimate& e) {
+  const double values[] = {e.quality, e.quality_sd, e.cost_usd,      e.cost_usd_sd,
+                           e.seconds, e.seconds_sd, e.output_tokens, e.preference};
+  out.raw(values, sizeof values);
+}
+
+template <class Out>
+void put_outcome(Out& out, const core::Outcome& o) {
+  put(out, o.usage.input);
+  put(out, o.usage.cached_input);
+  put(out, o.usage.output);
+  put(out, o.usage.reasoning);
+  put(out, static_cast<std::uint8_t>(o.usage.known ? 1 : 0));
+  put(out, o.cost.value);
+  put(out, o.queue.value);
+  put(out, o.first_token.value);
+  put(out, o.total.value);
+  put(out, o.finish);
   put_optional(out, o.failure);
   put_optional(out, o.quality);
   put_optional(out, o.answered_by);
-  out.put(static_cast<std::uint32_t>(o.attempts.size()));
+  put(out, static_cast<std::uint32_t>(o.attempts.size()));
   for (const core::Attempt& attempt : o.attempts) {
-    out.put(attempt.target);
-    out.put(attempt.status);
+    put(out, attempt.target);
+    put(out, attempt.status);
     put_optional(out, attempt.failure);
-    out.put(attempt.duration.value);
+    put(out, attempt.duration.value);
   }
+}
+
+template <class Out>
+void put_turn(Out& out, const core::Turn& turn) {
+  put(out, kRecordMarker);
+  put(out, kMajor);
+  put(out, kMinor);
+  put_string(out, turn.decision_id);
+  put(out, turn.arrived_unix_ns);
+  put(out, turn.configuration_generation);
+  put(out, turn.snapshot_hash);
+  put_string(out, turn.route);
+  put(out, static_cast<std::uint32_t>(turn.targets.size()));
+  for (const auto& name : turn.targets) put_string(out, name);
+  put(out, turn.feature_schema);
+  put_array(out, turn.features);
+  put(out, static_cast<std::uint32_t>(turn.estimates.size()));
+  for (const core::Estimate& estimate : turn.estimates) put_estimate(out, estimate);
+  put_array(out, turn.plan);
+  put_array(out, turn.propensity);
+  put(out, turn.binding);
+  put(out, turn.reason);
+  put(out, turn.prompt_hash);
+  put_string(out, turn.content);
+  put_string(out, turn.answer);
+  put_outcome(out, turn.outcome);
 }
 
 Result<bool> get_flag(ByteReader& in) {
@@ -166,31 +237,24 @@ Status check_references(const core::Turn& turn) {
 
 }  // namespace
 
+void encode_turn(const core::Turn& turn, std::string& out) {
+  Measure measure;
+  put_turn(measure, turn);
+  const std::size_t begin = out.size();
+  const std::size_t end = begin + measure.size();
+  // The size that is passed in is not used: libstdc++ 12 passes the capacity where it had to grow.
+  out.resize_and_overwrite(end, [&](char* bytes, std::size_t /*size*/) {
+    Fill fill(bytes + begin);
+    put_turn(fill, turn);
+    THALAMUS_DEBUG_ASSERT(fill.at() == bytes + end);
+    return end;
+  });
+}
+
 std::string encode_turn(const core::Turn& turn) {
-  ByteWriter out;
-  out.put(kRecordMarker);
-  out.put(kMajor);
-  out.put(kMinor);
-  out.put_string(turn.decision_id);
-  out.put(turn.arrived_unix_ns);
-  out.put(turn.configuration_generation);
-  out.put(turn.snapshot_hash);
-  out.put_string(turn.route);
-  out.put(static_cast<std::uint32_t>(turn.targets.size()));
-  for (const auto& name : turn.targets) out.put_string(name);
-  out.put(turn.feature_schema);
-  out.put_array(turn.features);
-  out.put(static_cast<std::uint32_t>(turn.estimates.size()));
-  for (const core::Estimate& estimate : turn.estimates) put_estimate(out, estimate);
-  out.put_array(turn.plan);
-  out.put_array(turn.propensity);
-  out.put(turn.binding);
-  out.put(turn.reason);
-  out.put(turn.prompt_hash);
-  out.put_string(turn.content);
-  out.put_string(turn.answer);
-  put_outcome(out, turn.outcome);
-  return out.take();
+  std::string out;
+  encode_turn(turn, out);
+  return out;
 }
 
 Result<core::Turn> decode_turn(std::string_view payload) {

@@ -1,4 +1,4 @@
-/// What a caller may demand of a turn (design section 5), read from JSON or from `x-thalamus-*` headers.
+/// What a caller may demand of a turn (docs/configuration.md), read from JSON or from `x-thalamus-*` headers.
 #pragma once
 
 #include <string_view>

@@ -19,7 +19,7 @@ struct DecodeLimits {
   std::size_t messages_max = 4096;
 };
 
-/// The edits of a forwarded body (design section 8). Nothing else of the client's bytes changes.
+/// The edits of a forwarded body: model name, our own members, usage on streams. Nothing else of its bytes changes.
 struct ForwardEdits {
   std::string_view model;           ///< the upstream's own model id
   bool force_include_usage = true;  ///< on streams: `stream_options.include_usage`

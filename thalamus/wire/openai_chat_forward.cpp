@@ -1,4 +1,4 @@
-// The client's bytes as they go to an upstream: three edits of design section 8, everything else untouched.
+// The client's bytes as they go to an upstream: the edits of `ForwardEdits`, everything else untouched.
 #include <array>
 
 #include "thalamus/base/json_writer.h"

@@ -18,6 +18,7 @@ libeigen3-dev        matrix decompositions
 nlohmann-json3-dev   JSON away from the serving path
 libzstd-dev          compressed tables and traces
 zlib1g-dev           the same, gzip
+libjemalloc-dev      the gateway's memory allocator
 dpkg-dev             unpacks the source package of simdjson
 tzdata               the time-zone rules that the dates tool answers by
 curl                 fetches models from their publisher
@@ -35,15 +36,13 @@ clang-tidy-19        static checks
 libclang-rt-19-dev   Clang's sanitizer and fuzzer run time
 libgtest-dev         unit tests
 libgmock-dev         unit tests
-valgrind             instruction counts and leaks
+valgrind             counts instructions of a request
 LIST
 }
 
 packages_for_bench() {
   cat <<'LIST'
-libbenchmark-dev     benchmarks of kernels and methods
 nginx-light          a named peer to compare the gateway with
-wrk                  load generator
 LIST
 }
 

@@ -1,0 +1,164 @@
+// The gateway's series: their names and labels as operators scrape them, and that no request can make new ones at will.
+#include "thalamus/gateway/telemetry.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "thalamus/gateway/endpoints.h"
+#include "thalamus/net/http_client.h"
+#include "thalamus/net/memory.h"
+
+namespace thalamus::gateway {
+namespace {
+
+namespace asio = boost::asio;
+using testing::HasSubstr;
+using testing::Not;
+
+/// The lines that begin with a metric's name: its samples, without help and type.
+std::string samples(const Telemetry& telemetry, std::string_view metric) {
+  std::string out;
+  const std::string text = telemetry.exposition();
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    if (line.starts_with(metric)) out.append(line).append("\n");
+    rest.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+TEST(Telemetry, ShowsRequestsByRouteAndStatus) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  EXPECT_EQ(samples(telemetry, "thalamus_requests_total"), "thalamus_requests_total{route=\"\",status=\"200\"} 0\n");
+  telemetry.request(0, "auto", 200);
+  telemetry.request(1, "auto", 200);
+  telemetry.request(0, "auto", 502);
+  telemetry.request(0, "", 404);
+  EXPECT_EQ(samples(telemetry, "thalamus_requests_total"),
+            "thalamus_requests_total{route=\"\",status=\"200\"} 0\n"
+            "thalamus_requests_total{route=\"auto\",status=\"200\"} 2\n"
+            "thalamus_requests_total{route=\"auto\",status=\"502\"} 1\n"
+            "thalamus_requests_total{route=\"\",status=\"404\"} 1\n");
+}
+
+TEST(Telemetry, ShowsCallsByTargetAndResult) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  core::Attempt attempt;
+  telemetry.call(0, "small", attempt);
+  telemetry.call(3, "small", attempt);
+  attempt.failure = ErrorKind::kInvalidInput;
+  telemetry.call(0, "small", attempt);
+  attempt.failure = ErrorKind::kInternal;
+  telemetry.call(0, "big", attempt);
+  EXPECT_EQ(samples(telemetry, "thalamus_target_calls_total"),
+            fmt::format("thalamus_target_calls_total{{target=\"small\",result=\"ok\"}} 2\n"
+                        "thalamus_target_calls_total{{target=\"small\",result=\"{}\"}} 1\n"
+                        "thalamus_target_calls_total{{target=\"big\",result=\"{}\"}} 1\n",
+                        base::label(ErrorKind::kInvalidInput), base::label(ErrorKind::kInternal)));
+}
+
+TEST(Telemetry, ShowsTokensAndMoneyWhereThereWereAny) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  telemetry.usage(0, "free", {}, {});
+  EXPECT_EQ(samples(telemetry, "thalamus_tokens_total"), "");
+  EXPECT_EQ(samples(telemetry, "thalamus_cost"), "");
+  for (std::size_t core = 0; core < 2; ++core)
+    telemetry.usage(core, "dear", {.input = 7, .cached_input = 3, .output = 2, .reasoning = 1, .known = true}, {40});
+  EXPECT_EQ(samples(telemetry, "thalamus_tokens_total"),
+            "thalamus_tokens_total{target=\"dear\",kind=\"input\"} 14\n"
+            "thalamus_tokens_total{target=\"dear\",kind=\"cached_input\"} 6\n"
+            "thalamus_tokens_total{target=\"dear\",kind=\"output\"} 4\n");
+  EXPECT_EQ(samples(telemetry, "thalamus_cost"), "thalamus_cost_nanodollars_total{target=\"dear\"} 80\n");
+}
+
+TEST(Telemetry, ShowsWhatIsInFlightOnAllCores) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  for (std::size_t core = 0; core < 3; ++core) telemetry.in_flight(core, 1);
+  telemetry.in_flight(1, -1);
+  EXPECT_EQ(samples(telemetry, "thalamus_requests_in_flight"), "thalamus_requests_in_flight 2\n");
+}
+
+class OneRuntime final : public Facts {
+ public:
+  explicit OneRuntime(std::shared_ptr<const Runtime> runtime) : runtime_(std::move(runtime)) {}
+  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
+  [[nodiscard]] std::vector<ChildStatus> children() const override { return {}; }
+  [[nodiscard]] bool stopping() const noexcept override { return false; }
+
+ private:
+  std::shared_ptr<const Runtime> runtime_;
+};
+
+net::Awaitable<void> ask(net::HttpClient& client, std::string body, int* status) {
+  net::Endpoint endpoint;
+  endpoint.host = "gateway";
+  endpoint.port = 80;
+  net::HttpCall call;
+  call.path = "/v1/chat/completions";
+  call.body = body;
+  const net::CallLimits limits;
+  auto exchange = co_await client.send(endpoint, call, limits, nullptr);
+  *status = exchange ? (*exchange)->status() : -1;
+  if (exchange) {
+    auto rest = co_await (*exchange)->read_all(1 << 20);
+    static_cast<void>(rest);
+  }
+}
+
+TEST(Telemetry, MakesNoSeriesForNamesThatRequestsMakeUp) {
+  base::SystemClock clock;
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  Shared shared{clock, telemetry, nullptr};
+  asio::io_context context(1);
+  net::MemoryNetwork network(context.get_executor(), clock);
+  CoreState core(0, shared, network, 1);
+  constexpr const char* kConfig =
+      "version: 1\nproviders: { p: { base_url: 'http://p:80/v1' } }\nmodels: [ { name: m, provider: p, id: m } ]\n"
+      "routes: [ { name: auto, targets: [m] } ]\n";
+  OneRuntime facts(Runtime::make(parse_config(kConfig, "test.yaml").value(), 1, "/tmp").value());
+  net::Handler handler = main_handler(core, facts);
+  net::ServerLimits limits;
+  net::ErrorBody error_body = http_error_body;
+  net::Gate gate;
+  auto listener = network.listen("gateway", 80).value();
+  asio::co_spawn(context, net::accept_loop(*listener, limits, handler, error_body, clock, gate), asio::detached);
+  net::HttpClient client(network, clock);
+  for (int i = 0; i < 5; ++i) {
+    int status = 0;
+    const std::string body = fmt::format(R"({{"model":"made-up-{}","messages":[{{"role":"user","content":"x"}}]}})", i);
+    asio::co_spawn(context, ask(client, body, &status), asio::detached);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    context.restart();
+    while (status == 0 && std::chrono::steady_clock::now() < give_up)
+      context.run_one_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(status, 404);
+  }
+  listener->close();
+  client.clear();
+  gate.abort();
+  context.restart();
+  context.run_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(samples(telemetry, "thalamus_requests_total"),
+            "thalamus_requests_total{route=\"\",status=\"200\"} 0\n"
+            "thalamus_requests_total{route=\"\",status=\"404\"} 5\n");
+  EXPECT_THAT(telemetry.exposition(), Not(HasSubstr("made-up")));
+}
+
+}  // namespace
+}  // namespace thalamus::gateway
