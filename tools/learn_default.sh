@@ -16,7 +16,7 @@ if [ ! -x "$thalamus" ]; then
   echo "error: $thalamus is not built; run \`make release\` first" >&2
   exit 3
 fi
-# Of the methods tried by cross-validation, knn has the best held-out utility at the default route's worth; `--method
-# auto` prefers the simpler global_mean, which is within one standard error (docs/first-run.md).
+# Of the methods tried by cross-validation, knn has the best held-out utility at the default route's worth on what no
+# tool covers; `--method auto` prefers a simpler one that is within one standard error (docs/first-run.md).
 echo "learning $snapshot from $table (small, large)"
 "$thalamus" train --data "$table" --models small,large --method knn --seed 1 --out "$snapshot" --quiet

@@ -189,6 +189,41 @@ class Fallback(GatewayCase):
         self.assertEqual(results, [200] * 60)
 
 
+class Check(unittest.TestCase):
+    """`thalamus check` against the gateway that runs."""
+
+    def setUp(self):
+        self.admin = free_port()
+        self.text = (f"version: 1\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:{self.admin}\n"
+                     f"providers: {{ up: {{ base_url: 'http://127.0.0.1:9/v1', key: {CANARY} }} }}\n"
+                     "models:\n  - { name: a, provider: up }\n  - { name: b, provider: up }\n"
+                     "routes: [{ name: auto, targets: [a, b], contract: { max_cost_usd: 0.5 } }]\n")
+        self.gateway = Gateway(self.text)
+        self.addCleanup(self.gateway.close)
+
+    def check(self, text):
+        file = self.gateway.folder / "next.yaml"
+        file.write_text(text)
+        done = subprocess.run([THALAMUS, "check", "--config", file], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(CANARY, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_says_what_would_change(self):
+        said = self.check(self.text.replace("[a, b]", "[b, a]").replace("0.5", "0.25"))
+        lines = [line for line in said.splitlines() if line[:2] in ("- ", "+ ")]
+        self.assertEqual(len(lines), 2, said)
+        self.assertRegex(lines[0], r"^- routes: .*max_cost_usd: 0.5 .*targets: \[a, b\]")
+        self.assertRegex(lines[1], r"^\+ routes: .*max_cost_usd: 0.25 .*targets: \[b, a\]")
+
+    def test_says_that_nothing_would_change(self):
+        self.assertIn("the running gateway has this configuration", self.check(self.text))
+
+    def test_says_that_no_gateway_runs(self):
+        self.gateway.stop()
+        self.assertIn("no gateway runs at this configuration's admin address", self.check(self.text))
+
+
 class BadInput(GatewayCase):
     def test_each_malformed_request_gets_its_message(self):
         ok = '"messages":[{"role":"user","content":"x"}]'
@@ -373,7 +408,9 @@ class Records(unittest.TestCase):
         for route in ("fine", "after-401", "all-down", "cut-late"):
             self.gateway.chat(route)
         self.wait_for_records(4)
-        outputs = [self.gateway.request("GET", "/metrics", admin=True)[2], self.gateway.request("GET", "/readyz")[2]]
+        outputs = [self.gateway.request("GET", path, admin=True)[2]
+                   for path in ("/metrics", "/admin/status", "/admin/config")]
+        outputs.append(self.gateway.request("GET", "/readyz")[2])
         self.gateway.stop()
         written = b"".join(path.read_bytes() for path in self.gateway.folder.rglob("*")
                            if path.is_file() and path != self.gateway.config)

@@ -34,6 +34,14 @@ def toy_table(path, rows=160, seed=5):
                                 "outcomes": {"cheap": cell(kind == 0, 1e-4), "dear": cell(kind == 1, 5e-3)}}) + "\n")
 
 
+class Binary(unittest.TestCase):
+    def test_it_needs_the_c_library_and_nothing_else(self):
+        listed = subprocess.run(["ldd", THALAMUS], capture_output=True, text=True, check=True).stdout
+        names = {line.split()[0].rsplit("/", 1)[-1].split(".so")[0] for line in listed.splitlines() if line.strip()}
+        own = {"linux-vdso", "ld-linux-x86-64", "libc", "libm", "libdl", "libpthread", "librt"}
+        self.assertLessEqual(names, own, listed)
+
+
 class Verbs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

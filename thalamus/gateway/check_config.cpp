@@ -55,6 +55,20 @@ ConfigTestResult run_test(CoreState& core, const Runtime& runtime, const ConfigT
   return result;
 }
 
+void append_change(const RunningDifference& change, std::string& out) {
+  if (!change.running && change.note.empty()) {
+    out += "no gateway runs at this configuration's admin address\n";
+    return;
+  }
+  if (!change.note.empty()) {
+    out += fmt::format("not compared with what runs at the admin address: {}\n", change.note);
+    return;
+  }
+  out += change.lines.empty() ? "the running gateway has this configuration; credentials and snapshots not compared\n"
+                              : "against the running gateway (credentials and snapshots not compared):\n";
+  for (const auto& line : change.lines) out += line + "\n";
+}
+
 }  // namespace
 
 bool ConfigReport::passed() const noexcept {
@@ -68,6 +82,7 @@ Result<ConfigReport> check_config(Config config) {
   report.models = config.models.size();
   report.routes = config.routes.size();
   for (const auto& warning : config.warnings) report.warnings.push_back(warning.text());
+  report.change = compare_with_running(config);
   // Keys protect a server; the operator who checks a file needs none.
   config.keys.clear();
   TRY(const auto runtime, Runtime::make(std::move(config), 0, std::filesystem::temp_directory_path()));
@@ -96,6 +111,7 @@ std::string to_text(const ConfigReport& report) {
   const auto failed =
       std::count_if(report.tests.begin(), report.tests.end(), [](const auto& test) { return !test.passed; });
   out += fmt::format("{} tests, {} failed\n", report.tests.size(), failed);
+  append_change(report.change, out);
   return out;
 }
 
@@ -113,7 +129,10 @@ std::string to_json(const ConfigReport& report) {
         .field("note", test.note);
     out.end_object();
   }
-  out.end_array().end_object();
+  out.end_array().key("running").begin_object().field("running", report.change.running);
+  out.field("note", report.change.note).key("lines").begin_array();
+  for (const auto& line : report.change.lines) out.value(line);
+  out.end_array().end_object().end_object();
   return out.take() + "\n";
 }
 

@@ -1,10 +1,12 @@
-/// Tests of a configuration, without a server: what is suspicious in it, and whether its `tests` decide as expected.
+/// Tests of a configuration, without serving it: what is suspicious in it, whether its `tests` decide as expected, and
+/// what it would change.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "thalamus/gateway/config.h"
+#include "thalamus/gateway/running_config.h"
 
 namespace thalamus::gateway {
 
@@ -23,6 +25,7 @@ struct ConfigReport {
   std::size_t providers = 0, models = 0, routes = 0;
   std::vector<std::string> warnings;
   std::vector<ConfigTestResult> tests;
+  RunningDifference change;  ///< against the gateway that runs now, if one does
   [[nodiscard]] bool passed() const noexcept;
 };
 

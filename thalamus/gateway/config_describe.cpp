@@ -1,10 +1,51 @@
 /// The configuration in force, for people. Credentials have no way in: only their presence is told.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "thalamus/gateway/config.h"
 
 namespace thalamus::gateway {
 namespace {
+
+std::string seconds(Nanoseconds span) { return fmt::format("{}s", span.seconds()); }
+
+std::string describe(const dispatch::TargetLimits& limits) {
+  return fmt::format("limits: {{ concurrency: {}, queue: {}, connect: {}, first_byte: {}, idle: {}, total: {} }}",
+                     limits.concurrency_max, limits.queue_length_max, seconds(limits.connect_timeout),
+                     seconds(limits.first_byte_timeout), seconds(limits.idle_timeout), seconds(limits.total_timeout));
+}
+
+void append_limit(std::string& out, std::string_view name, const std::optional<double>& value) {
+  if (value) out += fmt::format(" {}: {},", name, *value);
+}
+
+/// " contract: {...}," or nothing where it demands nothing.
+std::string describe(const core::ContractPatch& contract) {
+  std::string out;
+  append_limit(out, "max_cost_usd", contract.max_cost_usd);
+  append_limit(out, "max_latency_ms", contract.max_latency_ms);
+  append_limit(out, "max_ttft_ms", contract.max_ttft_ms);
+  append_limit(out, "min_quality", contract.min_quality);
+  if (!contract.allow.empty()) out += fmt::format(" allow: [{}],", fmt::join(contract.allow, ", "));
+  if (!contract.deny.empty()) out += fmt::format(" deny: [{}],", fmt::join(contract.deny, ", "));
+  if (contract.worth)
+    out += fmt::format(" worth: {{ answer_usd: {}, second_usd: {} }},", contract.worth->answer_usd,
+                       contract.worth->second_usd);
+  if (contract.explore) out += fmt::format(" explore: {},", *contract.explore == core::Explore::kAllowed);
+  if (contract.on_infeasible)
+    out += fmt::format(" on_infeasible: {},",
+                       *contract.on_infeasible == core::OnInfeasible::kNearest ? "nearest" : "fail");
+  if (contract.explain) out += fmt::format(" explain: {},", *contract.explain);
+  if (out.empty()) return out;
+  out.pop_back();
+  return fmt::format(", contract: {{{} }}", out);
+}
+
+std::string describe(const base::OptionMap& options) {
+  std::string out;
+  for (const auto& [name, value] : options) out += fmt::format(", {}: {}", name, value);
+  return out;
+}
 
 void describe_provider(std::string& out, const Provider& provider) {
   out += fmt::format("  {}: {{ format: {}", provider.name, provider.format);
@@ -12,8 +53,9 @@ void describe_provider(std::string& out, const Provider& provider) {
   if (!provider.key.empty()) out += ", key: \"[secret]\"";
   for (const auto& header : provider.headers) out += fmt::format(", header {}: \"[secret]\"", header.first);
   if (provider.model_file)
-    out += fmt::format(", model_file: \"{}\", context: {}, slots: {}", provider.model_file->file.string(),
-                       provider.model_file->context_tokens, provider.model_file->slots);
+    out += fmt::format(", model_file: \"{}\", context: {}, slots: {}, threads: {}, priority: {}",
+                       provider.model_file->file.string(), provider.model_file->context_tokens,
+                       provider.model_file->slots, provider.model_file->threads, provider.model_file->priority);
   if (provider.spawn) out += fmt::format(", spawn: {} arguments", provider.spawn->command.size());
   out += " }\n";
 }
@@ -28,7 +70,8 @@ void describe_model(std::string& out, const Config& config, const ModelEntry& mo
   if (model.provider) out += fmt::format(", provider: {}", config.providers[*model.provider].name);
   out += fmt::format(", id: {}, price: {{ input: {}, cached_input: {}, cache_write: {}, output: {} }}", model.id,
                      prices.input, prices.cached_input, prices.cache_write, prices.output);
-  out += fmt::format(", context: {} }}\n", model.target.context_tokens);
+  if (!model.target.tags.empty()) out += fmt::format(", tags: [{}]", fmt::join(model.target.tags, ", "));
+  out += fmt::format(", context: {}, {} }}\n", model.target.context_tokens, describe(model.limits));
 }
 
 }  // namespace
@@ -42,7 +85,10 @@ std::string describe(const Config& config) {
   for (const ModelEntry& model : config.models) describe_model(out, config, model);
   out += "routes:\n";
   for (const Route& route : config.routes) {
-    out += fmt::format("  - {{ name: {}, strategy: {}, policy: {}", route.name, route.strategy, route.policy);
+    out += fmt::format("  - {{ name: {}, strategy: {}{}, policy: {}{}", route.name, route.strategy,
+                       describe(route.strategy_options), route.policy, describe(route.policy_options));
+    out += describe(route.contract);
+    if (route.explore_rate > 0) out += fmt::format(", explore_rate: {}", route.explore_rate);
     if (!route.snapshot.empty()) out += fmt::format(", snapshot: \"{}\"", route.snapshot.string());
     out += ", targets: [";
     for (std::size_t i = 0; i < route.targets.size(); ++i)
@@ -50,7 +96,12 @@ std::string describe(const Config& config) {
     out += "] }\n";
   }
   if (!config.keys.empty()) out += "keys:\n";
-  for (const VirtualKey& key : config.keys) out += fmt::format("  - {{ name: \"{}\", key: \"[secret]\" }}\n", key.name);
+  for (const VirtualKey& key : config.keys) {
+    out += fmt::format("  - {{ name: \"{}\", key: \"[secret]\", routes: [", key.name);
+    for (std::size_t i = 0; i < key.routes.size(); ++i)
+      out += fmt::format("{}{}", i == 0 ? "" : ", ", config.routes[key.routes[i]].name);
+    out += fmt::format("]{} }}\n", describe(key.contract));
+  }
   return out;
 }
 

@@ -65,9 +65,9 @@ void ask_tools(const RouteRuntime& route, const core::Request& request, std::int
 
 void choose(CoreState& core, const core::Request& request, Decision& decision, Nanoseconds now) {
   const RouteRuntime& route = *decision.route;
-  // Without a snapshot the record keeps the signals, to learn one from.
-  constexpr feature::Reads kRecorded{.signals = true};
-  feature::describe(request, core.description, route.snapshot ? route.snapshot->reads() : kRecorded);
+  // Where no snapshot decides, the record keeps the signals, to learn one from.
+  constexpr feature::Reads kRecorded{.signals = true, .tokens = false, .letters = false};
+  feature::describe(request, core.description, route.snapshot ? route.snapshot->reads() | kRecorded : kRecorded);
   decision.prompt_hash = core.description.text_hash;
   route::RequestNeeds needs = needs_of(request, core.description);
   ask_tools(route, request, core.shared.clock.unix_ns() / 1'000'000'000, decision, needs);

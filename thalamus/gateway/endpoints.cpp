@@ -173,9 +173,13 @@ net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRe
     int status = 200;
     std::string body = readiness(facts, status);
     co_await send_text(responder, 200, json_headers(), std::move(body));
+  } else if (request.path == "/admin/config") {
+    net::Headers headers;
+    headers.add("content-type", "text/plain; charset=utf-8");
+    co_await send_text(responder, 200, std::move(headers), describe(facts.runtime()->config()));
   } else {
-    const std::string message =
-        fmt::format("no such path: {}; this listener has /metrics, /healthz, /admin/status", request.path);
+    const std::string message = fmt::format(
+        "no such path: {}; this listener has /metrics, /healthz, /admin/status, /admin/config", request.path);
     co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
   }
 }

@@ -120,12 +120,11 @@ class Prober {
     return !report_.stopped_because.empty();
   }
 
-  // Task by task, and for each task target by target, so that what is done is always whole rows.
   asio::awaitable<void> work() {
     while (next_ < total() && !must_stop()) {
-      const std::size_t cell = next_++;
-      const check::Task& task = tasks_[cell / options_.targets.size()];
-      const std::size_t target = cell % options_.targets.size();
+      const ProbeCell cell = probe_cell(next_++, tasks_.size(), options_.targets.size());
+      const check::Task& task = tasks_[cell.task];
+      const std::size_t target = cell.target;
       if (journal_.find({task.id, options_.targets[target].name}) != nullptr) continue;
       co_await keep_rate();
       co_await ask_and_record(task, target);
@@ -324,6 +323,14 @@ trace::OutcomeTable make_table(const std::vector<check::Task>& tasks, const Prob
 }
 
 }  // namespace
+
+ProbeCell probe_cell(std::size_t index, std::size_t tasks, std::size_t targets) noexcept {
+  const std::size_t block = index / (kProbeBlockTasks * targets);
+  const std::size_t first = block * kProbeBlockTasks;
+  const std::size_t length = std::min(kProbeBlockTasks, tasks - first);
+  const std::size_t within = index - first * targets;
+  return {.task = first + within % length, .target = within / length};
+}
 
 Result<ProbeReport> probe(const std::vector<check::Task>& tasks, const ProbeOptions& options) {
   if (tasks.empty()) return fail(ErrorKind::kInvalidInput, "there are no tasks to ask");

@@ -34,6 +34,16 @@ struct ProbeOptions {
   const std::atomic<bool>* interrupted = nullptr;
 };
 
+/// Which task is asked of which target as the `index`-th of all. Blocks of tasks go to one target after another: near
+/// enough in time that a busy machine slows all targets alike, far enough apart that a route and the model behind it
+/// never get one prompt twice in a row, which a server's prompt cache would answer faster.
+struct ProbeCell {
+  std::size_t task = 0;
+  std::size_t target = 0;
+};
+inline constexpr std::size_t kProbeBlockTasks = 8;
+[[nodiscard]] ProbeCell probe_cell(std::size_t index, std::size_t tasks, std::size_t targets) noexcept;
+
 struct ProbeTargetResult {
   std::string name;
   std::uint64_t answered = 0;

@@ -57,9 +57,9 @@ net::Headers answer_headers(const TurnState& turn, std::uint16_t target, const C
   const Nanoseconds arrived = turn.http.arrived;
   const std::int64_t decide_us = turn.decision.duration.value / 1'000;
   const std::int64_t answer_us = (facts.first_content - arrived).value / 1'000;
-  headers.add("server-timing", fmt::format("decide;dur={}.{:03}, {};dur={}.{:03}", decide_us / 1'000, decide_us % 1'000,
-                                           turn.request.stream ? "first" : "total", answer_us / 1'000,
-                                           answer_us % 1'000));
+  headers.add("server-timing",
+              fmt::format("decide;dur={}.{:03}, {};dur={}.{:03}", decide_us / 1'000, decide_us % 1'000,
+                          turn.request.stream ? "first" : "total", answer_us / 1'000, answer_us % 1'000));
   if (turn.decision.contract.explain) headers.add("x-thalamus-reason", turn.decision.reason_text(turn.core.estimates));
   return headers;
 }
