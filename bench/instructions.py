@@ -18,7 +18,7 @@ from pathlib import Path
 
 import overhead
 
-INSTRUCTIONS_MAX = 150_000  # a request, by task_lookup
+INSTRUCTIONS_MAX = 160_000  # a request, by task_lookup
 SHORT, LONG = 200, 600
 
 
