@@ -138,6 +138,7 @@ FeatureSet::Block FeatureSet::block(std::string_view name) const noexcept {
 
 std::vector<std::string> FeatureSet::names() const {
   std::vector<std::string> names;
+  names.reserve(features_.size());
   for (const auto& feature : features_) names.emplace_back(feature->name());
   return names;
 }

@@ -20,7 +20,7 @@ constexpr std::uint64_t field_of(std::uint64_t packed, unsigned field) {
 constexpr std::array<std::uint64_t, 128> make_kinds() {
   std::array<std::uint64_t, 128> table{};
   const auto add = [&](std::string_view bytes, unsigned kind) {
-    for (const char c : bytes) table[static_cast<std::size_t>(c)] += one(kind);
+    for (const char c : bytes) table[static_cast<unsigned char>(c)] += one(kind);
   };
   add("()[]{}<>", kBrackets);
   add("\"'`", kQuotes);

@@ -233,6 +233,7 @@ Result<std::unique_ptr<Router>> fit_task_lookup(const TrainingSet& data, const b
   TaskModel model = fit_bayes(data, tasks, buckets, options.smoothing, 5);
   model.temperature = choose_temperature(data, tasks, buckets, options.smoothing);
   std::vector<std::uint64_t> names;
+  names.reserve(tasks.names.size());
   for (const std::string& name : tasks.names) names.push_back(base::hash64(name));
   auto table = ShrunkTable::fit(data, tasks.names.size(), options.shrinkage,
                                 [&](std::size_t row) { return std::size_t{tasks.of_row[row]}; });
