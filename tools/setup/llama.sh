@@ -8,6 +8,7 @@ llama_sha256=e9bea77fde41bbc15a278891cd5edd2ba07c5260d162614b41080ba1f100b39b
 llama_target="$deps/$llama_crate-$llama_version"
 # Older ones do not know the registry's present protocol.
 cargo_minor_min=70
+cargo_command=cargo
 
 # Portable to every x86-64 processor with AVX2 (2013 on), no run-time dependency, only the libraries.
 llama_options=(
@@ -18,10 +19,17 @@ llama_options=(
   -DLLAMA_OPENSSL=OFF -DLLAMA_SUBPROCESS=OFF
 )
 
+# Sets cargo_command: the first on the path, or Debian's, which a toolchain manager without a toolchain may hide.
 cargo_is_usable() {
-  local minor
-  minor="$(cargo --version 2>/dev/null | sed -n -E 's/^cargo 1\.([0-9]+)\..*/\1/p')"
-  [[ -n "$minor" ]] && ((minor >= cargo_minor_min))
+  local minor candidate
+  for candidate in cargo /usr/bin/cargo; do
+    minor="$("$candidate" --version 2>/dev/null | sed -n -E 's/^cargo 1\.([0-9]+)\..*/\1/p')" || true
+    if [[ -n "$minor" ]] && ((minor >= cargo_minor_min)); then
+      cargo_command="$candidate"
+      return 0
+    fi
+  done
+  return 1
 }
 
 # Debian 12's own cargo is too old, cargo-web is not; it is installed only where a download tool is missing.
@@ -55,7 +63,7 @@ download_crate() {
   : >"$manifest/src/lib.rs"
   printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' \
     "$llama_crate" "$llama_version" >"$manifest/Cargo.toml"
-  run_logged "$work/cargo.log" cargo fetch --manifest-path "$manifest/Cargo.toml"
+  run_logged "$work/cargo.log" "$cargo_command" fetch --manifest-path "$manifest/Cargo.toml"
 }
 
 unpack_llama() {
