@@ -5,8 +5,11 @@
 #include <cstdio>
 #include <iostream>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "app/thalamus/verbs.h"
+#include "thalamus/base/clock.h"
 #include "thalamus/base/file.h"
 #include "thalamus/base/json_writer.h"
 #include "thalamus/base/text.h"
@@ -16,7 +19,9 @@
 #include "thalamus/eval/records.h"
 #include "thalamus/gateway/default_config.h"
 #include "thalamus/learn/train.h"
+#include "thalamus/route/decide.h"
 #include "thalamus/sim/simulator.h"
+#include "thalamus/tool/tool.h"
 #include "thalamus/trace/export.h"
 #include "thalamus/trace/record_log.h"
 
@@ -60,9 +65,10 @@ void print_training(const learn::TrainReport& report, const route::Snapshot& sna
                     Style style) {
   if (style == Style::kText) {
     for (const auto& candidate : report.candidates) {
-      std::string options;
-      for (const auto& [name, value] : candidate.options) options += " " + name + "=" + value;
-      fmt::print("{} {:14}{:34} quality {:.4f} +- {:.4f}\n", candidate.chosen ? "*" : " ", candidate.method, options,
+      std::string how;
+      if (!candidate.features.empty()) how = fmt::format(" on {}", fmt::join(candidate.features, ", "));
+      for (const auto& [name, value] : candidate.options) how += " " + name + "=" + value;
+      fmt::print("{} {:14}{:46} quality {:.4f} +- {:.4f}\n", candidate.chosen ? "*" : " ", candidate.method, how,
                  candidate.quality, candidate.quality_se);
     }
     fmt::print("\n{}\n", report.words);
@@ -220,8 +226,9 @@ namespace {
 
 /// The snapshot, targets and contract that `explain` is about.
 struct Subject {
-  std::shared_ptr<const route::Snapshot> snapshot;
+  std::shared_ptr<const route::Snapshot> snapshot;  ///< null: the targets are tried in their order
   std::vector<core::Target> targets;
+  std::vector<std::pair<std::string, const tool::Tool*>> tools;  ///< asked before anything is estimated
   core::Contract contract;
 };
 
@@ -241,14 +248,45 @@ Result<Subject> subject_of(const ExplainArguments& arguments) {
       arguments.route.empty() && !config.routes.empty() ? &config.routes[0] : config.find_route(arguments.route);
   if (route == nullptr)
     return fail(ErrorKind::kNotFound, "there is no route '{}' in {}", arguments.route, path.string());
-  if (route->snapshot.empty())
-    return fail(ErrorKind::kInvalidInput, "route '{}' has no router: its targets are tried in their order",
-                route->name);
-  TRY(subject.snapshot, route::Snapshot::load_file(route->snapshot));
-  for (const std::size_t model : route->targets)
-    if (config.models[model].provider) subject.targets.push_back(config.models[model].target);
+  if (!route->snapshot.empty()) {
+    TRY(subject.snapshot, route::Snapshot::load_file(route->snapshot));
+  }
   subject.contract.add(route->contract);
+  for (const std::size_t index : route->targets) {
+    const gateway::ModelEntry& model = config.models[index];
+    if (model.provider) subject.targets.push_back(model.target);
+    const tool::ToolRecord* record = tool::find_tool(model.tool);
+    if (record != nullptr && route::permitted(subject.contract, model.target))
+      subject.tools.emplace_back(model.target.name, &record->instance());
+  }
   return subject;
+}
+
+/// The first tool that is certain of the prompt, and its answer.
+std::optional<std::pair<std::string, tool::Solution>> claimed(const Subject& subject, const std::string& prompt) {
+  core::Request request;
+  core::Message message;
+  message.parts.push_back({core::PartKind::kText, prompt});
+  request.messages.push_back(std::move(message));
+  const base::SystemClock clock;
+  const tool::Context context{.unix_s = clock.unix_ns() / 1'000'000'000};
+  for (const auto& [name, tool] : subject.tools)
+    if (auto solution = tool->solve(request, context)) return std::pair(name, std::move(*solution));
+  return std::nullopt;
+}
+
+eval::Explanation explain_order(const Subject& subject) {
+  eval::Explanation out;
+  base::JsonWriter json;
+  json.begin_object().key("order").begin_array();
+  out.text = "no router: nothing is estimated, the targets are tried in their order";
+  for (std::size_t i = 0; i < subject.targets.size(); ++i) {
+    out.text += fmt::format("{}{}", i == 0 ? ": " : ", ", subject.targets[i].name);
+    json.value(subject.targets[i].name);
+  }
+  out.text += "\n";
+  out.json = json.end_array().end_object().take() + "\n";
+  return out;
 }
 
 }  // namespace
@@ -258,8 +296,21 @@ int explain(const ExplainArguments& arguments, Style style) {
   if (!subject) return report(subject.error(), style);
   std::string prompt = arguments.prompt;
   if (prompt == "-") prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
-  const auto explanation = eval::explain_prompt(*subject->snapshot, prompt, subject->targets, subject->contract);
-  fmt::print("{}", style == Style::kJson ? explanation.json : explanation.text);
+  const auto explanation = subject->snapshot
+                               ? eval::explain_prompt(*subject->snapshot, prompt, subject->targets, subject->contract)
+                               : explain_order(*subject);
+  const auto certain = claimed(*subject, prompt);
+  if (!certain) {
+    fmt::print("{}", style == Style::kJson ? explanation.json : explanation.text);
+  } else if (style == Style::kJson) {
+    base::JsonWriter out;
+    out.begin_object().field("claimed_by", certain->first).field("answer", certain->second.answer);
+    out.key("otherwise").raw(base::trim(explanation.json)).end_object();
+    fmt::print("{}\n", out.text());
+  } else {
+    fmt::print("{} is certain of it and answers: {}\nHad no tool been certain:\n\n{}", certain->first,
+               certain->second.answer, explanation.text);
+  }
   return base::kExitDone;
 }
 

@@ -71,8 +71,10 @@ void add_train(CLI::App& app, Chosen& chosen) {
   verb->add_option("--features", arguments->features, "features (default: the method's)")->delimiter(',');
   verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
   verb->add_option("--seed", arguments->seed, "seed");
-  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer that auto selects for");
-  verb->add_option("--second-usd", arguments->second_usd, "worth of a second that auto selects for");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer that auto selects for")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second that auto selects for")
+      ->check(CLI::NonNegativeNumber);
   verb->add_option("--out", arguments->out, "snapshot to write")->required();
   verb->add_flag("--quiet", arguments->quiet, "no progress");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return train(*arguments, chosen.style()); }; });
@@ -86,8 +88,9 @@ void add_eval(CLI::App& app, Chosen& chosen) {
   verb->add_option("--methods", arguments->methods, "methods, all, or snapshot:FILE")->delimiter(',');
   verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
   verb->add_option("--seed", arguments->seed, "seed");
-  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)");
-  verb->add_option("--second-usd", arguments->second_usd, "worth of a second");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(CLI::NonNegativeNumber);
   verb->add_option("--json-file", arguments->json, "write the JSON to a file");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); }; });
 }
@@ -98,9 +101,11 @@ void add_route(CLI::App& app, Chosen& chosen) {
   verb->add_option("--snapshot", arguments->snapshot, "snapshot")->required();
   verb->add_option("--requests", arguments->requests, "requests or an outcome table, JSON lines")->required();
   verb->add_option("--out", arguments->out, "decisions, JSON lines (default: standard output)");
-  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)");
-  verb->add_option("--second-usd", arguments->second_usd, "worth of a second");
-  verb->add_option("--max-cost-usd", arguments->max_cost_usd, "hard limit on the cost of a request");
+  verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(CLI::NonNegativeNumber);
+  verb->add_option("--max-cost-usd", arguments->max_cost_usd, "hard limit on the cost of a request")
+      ->check(CLI::PositiveNumber);
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return route(*arguments, chosen.style()); }; });
 }
 

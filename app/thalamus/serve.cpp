@@ -32,11 +32,12 @@ void print_hints(const gateway::Gateway& running) {
   const std::string url = running.base_url() + "/v1";
   const std::string route =
       running.runtime()->config().routes.empty() ? "" : running.runtime()->config().routes[0].name;
+  const std::string_view key = running.runtime()->config().keys.empty() ? "" : " -H 'authorization: Bearer YOUR_KEY'";
   const auto curl = [&](std::string_view ask) {
     fmt::print(
-        "  curl -si {}/chat/completions -H 'content-type: application/json' -H 'x-thalamus-explain: true' \\\n"
+        "  curl -si {}/chat/completions{} -H 'content-type: application/json' -H 'x-thalamus-explain: true' \\\n"
         "    -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}'\n",
-        url, route, ask);
+        url, key, route, ask);
   };
   fmt::print("\nTry, in another terminal:\n");
   curl("What is 347 * 29?");

@@ -86,7 +86,7 @@ class Answers(GatewayCase):
         self.assertIn("t-ok", headers["x-thalamus-reason"])
 
     def test_client_bytes_go_on_but_for_three_edits(self):
-        body = ('{ "seed" : 12345678901234567890, "thalamus": {"max_cost_usd": 1}, "unknown":{"b":1,"a":1.50e+3},'
+        body = ('{ "seed" : 12345678901234567890, "thalamus": {"explain": false}, "unknown":{"b":1,"a":1.50e+3},'
                 '"model" : "echoing" ,"messages":[{"role":"user","content":"caf\\u00e9 \\"x\\""}] }')
         status, _, data = self.gateway.request("POST", "/v1/chat/completions", body)
         self.assertEqual(status, 200, data)
@@ -222,6 +222,17 @@ class Check(unittest.TestCase):
     def test_says_that_no_gateway_runs(self):
         self.gateway.stop()
         self.assertIn("no gateway runs at this configuration's admin address", self.check(self.text))
+
+
+class Limits(GatewayCase):
+    def test_a_limit_that_cannot_be_kept_is_refused(self):
+        for header in ("max-cost-usd", "min-quality", "max-latency-ms"):
+            status, _, data = self.gateway.chat("fine", headers={f"x-thalamus-{header}": "0.5"})
+            self.assertEqual(status, 400, data)
+            self.assertIn("has no router to estimate by", json.loads(data)["error"]["message"])
+        status, _, data = self.gateway.chat("fine", thalamus={"max_cost_usd": 1})
+        self.assertEqual(status, 400, data)
+        self.assertIn("max_cost_usd", json.loads(data)["error"]["message"])
 
 
 class BadInput(GatewayCase):
@@ -432,6 +443,9 @@ class Records(unittest.TestCase):
             while "No space left" not in gateway.stderr() and time.monotonic() < until:
                 time.sleep(0.05)
             self.assertIn("No space left", gateway.stderr())
+            self.assertRegex(gateway.stderr(), r"cannot be written: .* \([1-9]\d* wait, \d+ dropped\)")
+            gateway.stop()
+            self.assertRegex(gateway.stderr(), r"[1-9]\d* decision records are lost")
         finally:
             gateway.close()
             subprocess.run(["umount", folder])

@@ -310,6 +310,22 @@ TEST(Config, NeverShowsACredential) {
   EXPECT_EQ(out.str(), "[secret][no secret]");
 }
 
+TEST(Config, WarnsOfLimitsThatNothingCanKeep) {
+  const auto warnings_of = [](const std::string& contract) {
+    const Config config = parsed(
+        "version: 1\nproviders: { up: { base_url: \"http://127.0.0.1:9/v1\" } }\n"
+        "models: [{ name: m, provider: up }]\nroutes: [{ name: auto, targets: [m]" +
+        contract + " }]\n");
+    std::string all;
+    for (const auto& warning : config.warnings) all += warning.text() + "\n";
+    return all;
+  };
+  EXPECT_THAT(warnings_of(", contract: { max_cost_usd: 0.01 }"), HasSubstr("no effect without a `router`"));
+  EXPECT_THAT(warnings_of(", contract: { min_quality: 0.5 }"), HasSubstr("no effect without a `router`"));
+  EXPECT_THAT(warnings_of(", contract: { allow: [m] }"), Not(HasSubstr("router")));
+  EXPECT_THAT(warnings_of(""), Not(HasSubstr("router")));
+}
+
 TEST(Config, ShippedConfigurationsAreGood) {
   for (const auto& entry :
        std::filesystem::directory_iterator(std::filesystem::path(THALAMUS_SOURCE_DIR) / "configs")) {
@@ -318,7 +334,7 @@ TEST(Config, ShippedConfigurationsAreGood) {
     ASSERT_TRUE(config) << config.error().text();
     for (const auto& warning : config->warnings)
       EXPECT_THAT(warning.text(), testing::AnyOf(HasSubstr("no such model file"), HasSubstr("is a target of no route"),
-                                                 HasSubstr("the fallback")));
+                                                 HasSubstr("the fallback"), HasSubstr("without a `router`")));
   }
 }
 

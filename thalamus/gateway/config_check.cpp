@@ -104,6 +104,12 @@ void check_routes(Reader& reader, const Config& config, const ConfigMarks& marks
       reader.warn(marks.routes[i], fmt::format("routes[{}]: explore_rate has no effect, because the contract says "
                                                "`explore: never`",
                                                i));
+    const bool limited = contract.max_cost_usd || contract.max_latency_ms || contract.min_quality;
+    if (limited && route.snapshot.empty() && !only_tools)
+      reader.warn(marks.routes[i],
+                  fmt::format("routes[{}]: the contract's limits on cost, time and quality have no effect without a "
+                              "`router`: nothing is estimated",
+                              i));
     check_fallbacks(reader, config, route, i, marks.routes[i]);
   }
 }

@@ -7,7 +7,7 @@
 namespace thalamus::gateway {
 namespace {
 
-std::string seconds(Nanoseconds span) { return fmt::format("{}s", span.seconds()); }
+std::string seconds(Nanoseconds span) { return fmt::format("{:.9g}s", span.seconds()); }
 
 std::string describe(const dispatch::TargetLimits& limits) {
   return fmt::format("limits: {{ concurrency: {}, queue: {}, connect: {}, first_byte: {}, idle: {}, total: {} }}",
@@ -89,7 +89,8 @@ std::string describe(const Config& config) {
                        describe(route.strategy_options), route.policy, describe(route.policy_options));
     out += describe(route.contract);
     if (route.explore_rate > 0) out += fmt::format(", explore_rate: {}", route.explore_rate);
-    if (!route.snapshot.empty()) out += fmt::format(", snapshot: \"{}\"", route.snapshot.string());
+    if (!route.snapshot.empty())
+      out += fmt::format(", snapshot: \"{}\"", std::filesystem::absolute(route.snapshot).lexically_normal().string());
     out += ", targets: [";
     for (std::size_t i = 0; i < route.targets.size(); ++i)
       out += fmt::format("{}{}", i == 0 ? "" : ", ", config.models[route.targets[i]].target.name);

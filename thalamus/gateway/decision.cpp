@@ -22,6 +22,20 @@ std::string_view bearer(const net::Headers& headers) {
   return headers.get("x-api-key").value_or("");
 }
 
+/// A limit that cannot be kept is refused, not passed over: without a snapshot nothing is estimated.
+Status check_limits(const RouteRuntime& route, const core::ContractPatch& asked) {
+  if (route.snapshot || route.model_count == 0) return {};
+  std::string_view limit;
+  if (asked.max_cost_usd) limit = "max_cost_usd";
+  if (asked.max_latency_ms) limit = "max_latency_ms";
+  if (asked.min_quality) limit = "min_quality";
+  if (limit.empty()) return {};
+  return fail_at("contract", ErrorKind::kInvalidInput,
+                 "the limit {} cannot be kept: '{}' has no router to estimate by; leave it out, or ask a route that "
+                 "has one",
+                 limit, route.name);
+}
+
 Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const net::Headers& headers,
                       const core::Request& request, core::Contract& contract) {
   contract.add(route.contract);
@@ -33,6 +47,8 @@ Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const ne
       applied = wire::apply_contract_header(from_headers, name, value);
   });
   CHECK_OK(applied);
+  CHECK_OK(check_limits(route, from_headers));
+  CHECK_OK(check_limits(route, request.contract));
   contract.add(from_headers);
   contract.add(request.contract);
   return {};

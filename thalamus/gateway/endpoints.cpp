@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/turn.h"
@@ -199,6 +201,11 @@ net::Handler admin_handler(Shared& shared, const Facts& facts) {
 }
 
 std::string http_error_body(int status, std::string_view message) {
+  std::optional<ErrorKind> kind;
+  if (status == 404) kind = ErrorKind::kNotFound;
+  if (status == 413) kind = ErrorKind::kTooLarge;
+  if (status == 503) kind = ErrorKind::kUnavailable;
+  if (kind) return wire::find_format("openai")->encode_error({*kind, std::string(message), {}});
   base::JsonWriter out;
   out.begin_object().key("error").begin_object().field("message", message);
   out.field("type", status >= 500 ? "server_error" : "invalid_request_error");

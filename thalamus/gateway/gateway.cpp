@@ -106,7 +106,7 @@ class Gateway::Impl final : public Facts {
     for (auto& core : cores_)
       if (core->thread.joinable()) core->thread.join();
     if (supervisor_) supervisor_->stop();
-    if (records_) records_->flush();
+    flush_records();
     cores_.clear();
     records_.reset();
   }
@@ -172,13 +172,23 @@ class Gateway::Impl final : public Facts {
     while (!core.admin.gate.closed()) {
       const trace::RecordLogCounts counts = records_->counts();
       if (!counts.last_error.empty() && counts.last_error != said)
-        base::log_error("decision records are being lost: {} ({} dropped); requests go on", counts.last_error,
-                        counts.dropped);
+        base::log_error("decision records cannot be written: {} ({} wait, {} dropped); requests go on",
+                        counts.last_error, counts.waiting, counts.dropped);
       said = counts.last_error;
       timer.expires_after(kRecordsPoll);
       auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
       static_cast<void>(error);
     }
+  }
+
+  // What the disk refuses to the last is lost with the process, so it is said.
+  void flush_records() {
+    if (!records_) return;
+    records_->flush();
+    const trace::RecordLogCounts counts = records_->counts();
+    if (counts.waiting + counts.dropped > 0)
+      base::log_error("{} decision records are lost: {} were never written ({}), {} dropped before",
+                      counts.waiting + counts.dropped, counts.waiting, counts.last_error, counts.dropped);
   }
 
   void open_port(Core& core, Port& port) {

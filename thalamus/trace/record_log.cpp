@@ -104,6 +104,8 @@ class FileRecordLog final : public RecordLog {
     counts.batches = batches_.load(std::memory_order_relaxed);
     counts.wakes = wakes_.load(std::memory_order_relaxed);
     const std::scoped_lock lock(mutex_);
+    const std::uint64_t pushed = ring_.pushed();
+    counts.waiting = pushed - std::min(pushed, handled_);
     counts.write_errors = failures_;
     counts.last_error = last_error_;
     return counts;

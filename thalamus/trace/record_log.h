@@ -40,6 +40,7 @@ struct RecordLogOptions {
 struct RecordLogCounts {
   std::uint64_t written = 0;
   std::uint64_t dropped = 0;  ///< ring full, or not written when the log was closed
+  std::uint64_t waiting = 0;  ///< taken, and neither written nor dropped yet
   std::uint64_t write_errors = 0;
   std::string last_error;     ///< empty while all is well ("No space left on device")
   std::uint64_t batches = 0;  ///< writes that took all there was, or as much as one may
