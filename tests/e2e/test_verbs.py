@@ -105,6 +105,23 @@ class Verbs(unittest.TestCase):
         self.assertTrue(out["reason"])
         self.assertIn("signals", out)
 
+    def test_explaining_asks_the_tools_first_and_needs_no_router(self):
+        config = self.folder / "order.yaml"
+        config.write_text("version: 1\nproviders: { up: { base_url: 'http://127.0.0.1:9/v1' } }\n"
+                          "models:\n  - { name: sums, tool: arithmetic }\n  - { name: a, provider: up }\n"
+                          "  - { name: b, provider: up }\nroutes: [{ name: auto, targets: [sums, b, a] }]\n")
+        said = run("explain", "--config", config, "What is 347 * 29?").stdout
+        self.assertIn("sums is certain of it and answers: 10063", said)
+        as_json = json.loads(run("explain", "--json", "--config", config, "What is 347 * 29?").stdout)
+        self.assertEqual((as_json["claimed_by"], as_json["otherwise"]["order"]), ("sums", ["b", "a"]))
+        said = run("explain", "--config", config, "Tell me of rivers").stdout
+        self.assertIn("tried in their order: b, a", said)
+        self.assertNotIn("certain", said)
+
+    def test_negative_limits_are_refused(self):
+        for option in ("--max-cost-usd", "--answer-usd", "--second-usd"):
+            run("route", "--snapshot", "x", "--requests", "y", option, "-1", code=2)
+
     def test_bad_tables_are_refused_with_line_and_field(self):
         for text, words in [('{"id":"a","prompt":"x","outcomes":{"m":{"quality":1.5}}}\n', "quality"),
                             ('{"id":"a","prompt":"x","outcomes":{"m":{"quality":"x"}}}\n', "quality"),

@@ -55,7 +55,8 @@ INSTANTIATE_TEST_SUITE_P(Tools, Oracle,
                                           testing::Range<std::size_t>(0, kSlices)));
 
 TEST(Registry, EachToolClaimsItsExampleAndNoOtherDoes) {
-  EXPECT_EQ(tools().size(), 4U);
+  for (const char* shipped : {"arithmetic", "dates", "units", "text"})
+    EXPECT_NE(find_tool(shipped), nullptr) << shipped;
   for (const ToolRecord& record : tools()) {
     EXPECT_EQ(find_tool(record.name), &record);
     const auto claims = claims_of(std::string(record.example));

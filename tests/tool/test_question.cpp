@@ -89,6 +89,24 @@ TEST(Style, RoundingIsSaidInTheWorking) {
   EXPECT_THAT(solution->working, testing::HasSubstr("2/3 ≈ 0.6666666667 (rounded to 10 significant digits)"));
 }
 
+TEST(Style, NoDigitBeforeThePointIsRoundedAway) {
+  const auto working = [](const char* prompt) {
+    const auto solution = find_tool("arithmetic")->instance().solve(ask(prompt), Context{kNow});
+    return solution.has_value() ? solution->working : "(declined)";
+  };
+  EXPECT_THAT(working("What is 123456789012 / 7?"),
+              testing::HasSubstr("≈ 17636684144.571429 (rounded to 6 decimal places)"));
+  EXPECT_THAT(working("What is 123456789012345678901 / 8?"), testing::HasSubstr("= 15432098626543209862.625"));
+  EXPECT_THAT(working("What is 123456789012345678901 / 8?"), testing::Not(testing::HasSubstr("rounded")));
+}
+
+TEST(Style, TheWorkingOfAPercentDecreaseIsTrue) {
+  const auto solution =
+      find_tool("arithmetic")->instance().solve(ask("What is the percent decrease from 80 to 60?"), Context{kNow});
+  ASSERT_TRUE(solution.has_value());
+  EXPECT_EQ(solution->working, "(80 - 60) / 80 × 100 = 25%");
+}
+
 TEST(Style, AnAnswerOfAnotherKindThanAskedIsDeclined) {
   EXPECT_FALSE(answer("arithmetic", "What is 7 / 2? Answer with an integer only.").has_value());
   EXPECT_FALSE(answer("dates", "What date is 3 days after 2024-01-01? Answer with only the weekday.").has_value());

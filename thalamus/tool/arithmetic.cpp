@@ -1,6 +1,8 @@
 /// The arithmetic tool: expressions in signs and words, percentages, lists, rounding.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "thalamus/tool/arithmetic_expression.h"
 #include "thalamus/tool/arithmetic_facts.h"
 #include "thalamus/tool/rules_tool.h"
@@ -10,32 +12,39 @@ namespace {
 
 constexpr TextLimits kLimits = {.bytes_max = 2048, .letters_max = 600};
 
-bool is_small_integer(const Token& token) { return token.kind == TokenKind::kNumber && token.lower.size() <= 2; }
+bool is_integer(const Token& token) {
+  return token.kind == TokenKind::kNumber && token.lower.find_first_not_of("0123456789") == std::string::npos;
+}
 
-/// a-b, a/b, axb without spaces can be a score, a date, a ratio or a car: 9/11, 24/7, 4x4, 555-1234, 2024-02-29.
+/// a-b, a/b, axb without spaces can be a score, a date, a ratio, a blood pressure, a tyre, an aeroplane or a screen:
+/// 9/11, 24/7, 120/80, 205/55, 2020/21, 737-800, 0-60, 4x4, 1920x1080, 555-1234, 2024-02-29. The sign * is no label's.
 bool looks_like_a_label(const Phrase& phrase, Span span) {
-  std::uint32_t numbers = 0;
+  std::size_t longest = 0;
   for (std::uint32_t at = span.begin; at < span.end; ++at) {
-    const bool number = phrase[at].kind == TokenKind::kNumber;
-    const bool sign = phrase.is(at, "-") || phrase.is(at, "/") || phrase.is(at, "*");
-    if ((!number && !sign) || (at > span.begin && phrase[at].spaced)) return false;
-    numbers += number ? 1 : 0;
+    const bool operand = (at - span.begin) % 2 == 0;
+    const bool label_sign =
+        phrase.is(at, "-") || phrase.is(at, "/") || (phrase.is(at, "*") && phrase.slice(at, at + 1) != "*");
+    if (operand ? !is_integer(phrase[at]) : !label_sign) return false;
+    if (at > span.begin && phrase[at].spaced) return false;
+    longest = std::max(longest, phrase[at].lower.size());
   }
   const std::uint32_t size = span.end - span.begin;
-  if (size < 3 || numbers != (size + 1) / 2) return false;
-  const Token& first = phrase[span.begin];
-  const Token& last = phrase[span.end - 1];
-  if (size == 5) {
-    if (phrase.is(span.begin + 1, "/") && phrase.is(span.begin + 3, "/")) return true;
-    return phrase[span.begin + 1].lower == phrase[span.begin + 3].lower && !phrase.is(span.begin + 1, "*") &&
-           (first.lower.size() == 4 || last.lower.size() == 4 || phrase.is(span.begin + 1, "-"));
+  if (size < 3 || size % 2 == 0) return false;
+  // Numbers of five digits with one stroke between them label nothing that is well known.
+  return size != 3 || !phrase.is(span.begin + 1, "/") || longest <= 4;
+}
+
+bool is_asked_to_simplify(const Match& match) { return match.phrase().is(match.question.begin, "simplify"); }
+
+/// "Simplify" asks for an exact form: a fraction for a fraction. Decimals and percentages have no one simplest form.
+bool simplifies_plainly(const Phrase& phrase, Span span, const Value& value) {
+  if (!value.is_exact()) return false;
+  if (value.low.is_integer()) return true;
+  for (std::uint32_t at = span.begin; at < span.end; ++at) {
+    const bool decimal = phrase[at].kind == TokenKind::kNumber && phrase[at].lower.find('.') != std::string::npos;
+    if (decimal || phrase.is(at, "%") || phrase.is(at, "percent") || phrase.is(at, "point")) return false;
   }
-  if (size != 3) return phrase.is(span.begin + 1, "-");
-  if (phrase.is(span.begin + 1, "/")) return is_small_integer(first) && is_small_integer(last);
-  if (phrase.is(span.begin + 1, "*")) return first.lower.size() == 1 && last.lower.size() == 1;
-  const bool phone = first.lower.size() >= 3 && last.lower.size() == 4;
-  const bool years = first.lower.size() == 4 && last.lower.size() == 2;
-  return phone || years || (first.lower == "10" && last.lower == "4") || (first.lower == "7" && last.lower == "11");
+  return true;
 }
 
 enum class Frame : std::uint8_t { kNone, kAsk, kCommand };
@@ -64,7 +73,11 @@ std::optional<Solution> expression_solution(const Match& match, Frame frame) {
   Evaluator evaluator;
   const auto expression = parse_expression(phrase, *span, evaluator);
   if (!expression.has_value()) return std::nullopt;
-  const Style& style = match.style();
+  Style style = match.style();
+  if (is_asked_to_simplify(match) && style.is_unrounded()) {
+    if (!simplifies_plainly(phrase, *span, expression->value)) return std::nullopt;
+    style.form = Form::kFraction;
+  }
   const bool shaped = !style.is_unrounded();
   if (expression->percent && style.form == Form::kDefault) return std::nullopt;
   if (expression->operations == 0 && !shaped) return std::nullopt;
@@ -191,7 +204,8 @@ std::optional<Solution> percent_change(const Match& match) {
   const bool increase_asked = match.phrase().is(match.span('d').begin, "increase");
   if ((decrease_asked && !change.is_negative()) || (increase_asked && change.is_negative())) return std::nullopt;
   return number_solution(match.style(), Value(decrease_asked ? -change : change),
-                         fmt::format("({} - {}) / {} × 100", match.text('b'), match.text('a'), match.text('a')),
+                         fmt::format("({} - {}) / {} × 100", match.text(decrease_asked ? 'a' : 'b'),
+                                     match.text(decrease_asked ? 'b' : 'a'), match.text('a')),
                          Preference::kDecimal, "%");
 }
 
@@ -242,12 +256,10 @@ std::span<const Rule> expression_rules() {
         "[WHAT] the percentage of <n b> out of <n a>", "express <n b> as a (percent|percentage) of <n a>"},
        what_percent},
       {{"[WHAT|express|write] <n b> out of <n a>"}, out_of},
-      {{"[WHAT] (increase|raise) <n a> by <n b> (%|percent)", "[WHAT] <n a> (increased|raised) by <n b> (%|percent)",
-        "[WHAT] <n a> plus <n b> (%|percent)"},
+      {{"[WHAT] (increase|raise) <n a> by <n b> (%|percent)", "[WHAT] <n a> (increased|raised) by <n b> (%|percent)"},
        increase},
       {{"[WHAT] (decrease|reduce|lower) <n a> by <n b> (%|percent)",
-        "[WHAT] <n a> (decreased|reduced|lowered) by <n b> (%|percent)", "[WHAT] <n b> (%|percent) off [of] <n a>",
-        "[WHAT] <n a> minus <n b> (%|percent)"},
+        "[WHAT] <n a> (decreased|reduced|lowered) by <n b> (%|percent)", "[WHAT] <n b> (%|percent) off [of] <n a>"},
        decrease},
       {{"<n b> is <n a> (%|percent) of what [number]", "<n a> (%|percent) of what [number] is <n b>",
         "[WHAT] the number (if|when) <n a> (%|percent) of it is <n b>"},
@@ -274,7 +286,7 @@ std::span<const Rule> expression_rules() {
 
 std::span<const Rule> frame_rules() {
   static const std::vector<Rule> kRules = compile_rules({
-      {{"(calculate|compute|evaluate|work out|solve|simplify|how much is|what does|find) [:] [the (result|value) of|"
+      {{"(calculate|compute|evaluate|work out|solve|simplify|how much is|what does) [:] [the (result|value) of|"
         "the expression|the following|the following expression|this|this expression|the answer to|the sum|"
         "the product|the calculation] [:] <any e> [=|equal|equals|equal to|come to|make]",
         "<any e> ="},
@@ -285,7 +297,7 @@ std::span<const Rule> frame_rules() {
         "how much (does|do) <any e> "
         "(make|equal|come to)",
         "give [the (result|value) of] <any e>", "what do you get for <any e>",
-        "(determine|figure out|get|i need) [the (result|value) of] <any e>"},
+        "(determine|figure out|get|i need|find) [:] [the (result|value) of] <any e>"},
        asked},
       {{"<any e>"}, bare},
   });

@@ -238,6 +238,7 @@ class Parser {
   std::optional<Item> unary() {
     if (++depth_ > kDepthMax) return std::nullopt;
     bool negative = false;
+    const std::uint32_t start = at_;
     std::optional<Item> item;
     if (take("-") || take("minus") || take("negative")) {
       negative = true;
@@ -249,8 +250,25 @@ class Parser {
     }
     --depth_;
     if (!item.has_value()) return std::nullopt;
+    if (negative && power_in_words(start)) return std::nullopt;
     if (negative) item->value = Value(-item->value.high, -item->value.low);
     return item;
+  }
+
+  /// "negative 5 squared": of the number or of its negative? Said in signs (-5^2), the power goes first.
+  [[nodiscard]] bool power_in_words(std::uint32_t start) const {
+    int depth = 0;
+    bool power = false;
+    bool in_words = phrase_[start].kind == TokenKind::kWord;
+    for (std::uint32_t at = start; at < at_; ++at) {
+      depth += phrase_.is(at, "(") ? 1 : (phrase_.is(at, ")") ? -1 : 0);
+      if (depth > 0) continue;
+      const bool said = phrase_.is(at, "squared") || phrase_.is(at, "cubed") || phrase_.is(at, "power") ||
+                        phrase_.is(at, "raised") || phrase_.is(at, "to");
+      power = power || said || phrase_.is(at, "^") || phrase_.is(at, "²") || phrase_.is(at, "³");
+      in_words = in_words || said;
+    }
+    return power && in_words;
   }
 
   std::optional<Item> powered() {

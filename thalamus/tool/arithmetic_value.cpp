@@ -11,6 +11,7 @@ constexpr std::size_t kBitsMax = 6650;  // about 2000 digits
 constexpr std::uint32_t kRootDegreeMax = 12;
 constexpr std::uint32_t kRootDecimals = 60;
 constexpr std::uint32_t kDigitsShown = 10;
+constexpr std::uint32_t kDecimalsShown = 6;
 constexpr std::uint32_t kDigitsExactMax = 20;
 
 std::size_t bits(const Rational& value) { return value.numerator().bit_length() + value.denominator().bit_length(); }
@@ -38,8 +39,14 @@ Rendered round_as_asked(const Rational& value, const Style& style) {
     }
   }
   if (decimals.has_value()) return {value.fixed_text(*decimals), "rounded to " + plural(*decimals, "decimal place")};
-  const std::uint32_t digits = style.significant.value_or(kDigitsShown);
-  return {value.significant_text(digits), "rounded to " + plural(digits, "significant digit")};
+  if (style.significant.has_value()) {
+    return {value.significant_text(*style.significant),
+            "rounded to " + plural(*style.significant, "significant digit")};
+  }
+  const bool by_digits = value.decimals_of(kDigitsShown) >= kDecimalsShown;
+  return {value.rounded_text(kDigitsShown, kDecimalsShown),
+          "rounded to " +
+              (by_digits ? plural(kDigitsShown, "significant digit") : plural(kDecimalsShown, "decimal place"))};
 }
 
 }  // namespace
@@ -188,7 +195,9 @@ std::optional<Rendered> render(const Value& value, const Style& style, Preferenc
       style.form == Form::kFraction || (style.form == Form::kDefault && preference == Preference::kFraction);
   if (fraction) return Rendered{value.low.fraction_text(), ""};
   if (auto exact = value.low.short_text(kDigitsExactMax); exact.has_value()) return Rendered{*std::move(exact), ""};
-  return round_as_asked(value.low, style);
+  Rendered rendered = round_as_asked(value.low, style);
+  if (Rational::parse(rendered.text) == value.low) rendered.remark.clear();
+  return rendered;
 }
 
 std::optional<Solution> number_solution(const Style& style, const Value& value, std::string_view left,

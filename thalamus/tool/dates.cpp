@@ -16,6 +16,15 @@ constexpr std::int64_t kStepMax = 4'000'000;
 
 std::string described(std::int64_t day) { return fmt::format("{} ({})", date_of(day).text(), name(weekday_of(day))); }
 
+/// Britain went from 2 to 14 September 1752: what lies in that month, or in that year across it, has two answers.
+bool is_british_gap(std::int64_t day) { return day >= day_number({1752, 9, 1}) && day <= day_number({1752, 9, 30}); }
+bool spans_british_gap(std::int64_t from, std::int64_t to) {
+  if (from > to) std::swap(from, to);
+  const bool across = from <= day_number({1752, 9, 30}) && to >= day_number({1752, 9, 1});
+  return is_british_gap(from) || is_british_gap(to) ||
+         (across && from >= day_number({1752, 1, 1}) && to <= day_number({1752, 12, 31}));
+}
+
 bool in_range(std::int64_t day) { return day >= day_number({kYearMin, 1, 1}) && day <= day_number({kYearMax, 12, 31}); }
 
 std::optional<Solution> weekday_answer(const Match& match, std::int64_t day, std::string working) {
@@ -48,7 +57,7 @@ std::optional<Solution> count_answer(const Match& match, std::int64_t count, std
 
 std::optional<Solution> weekday_question(const Match& match) {
   const auto day = day_in(match, 'a');
-  if (!day.has_value()) return std::nullopt;
+  if (!day.has_value() || is_british_gap(*day)) return std::nullopt;
   return weekday_answer(match, *day,
                         fmt::format("{} is day {} of its year.", date_of(*day).text(), day_of_year(date_of(*day))));
 }
@@ -87,6 +96,7 @@ std::optional<std::int64_t> moved_date(const Match& match, int sign) {
   const auto count = number->to_int64();
   if (!count.has_value() || *count < 0) return std::nullopt;
   auto day = moved(*start, sign * *count, *unit);
+  if (day.has_value() && spans_british_gap(*start, *day)) return std::nullopt;
   if (!day.has_value() || match.span('m').empty()) return day;
   // "2 weeks and 3 days": only days and weeks commute, and only they are taken.
   const auto more = match.number('m');
@@ -94,7 +104,8 @@ std::optional<std::int64_t> moved_date(const Match& match, int sign) {
   const auto more_count = more.has_value() ? more->to_int64() : std::nullopt;
   if (!other.has_value() || !more_count.has_value() || *more_count < 0) return std::nullopt;
   if ((*unit != "weeks" && *unit != "days") || (*other != "weeks" && *other != "days")) return std::nullopt;
-  return moved(*day, sign * *more_count, *other);
+  const auto last = moved(*day, sign * *more_count, *other);
+  return last.has_value() && spans_british_gap(*start, *last) ? std::nullopt : last;
 }
 
 std::string step_text(const Match& match, int sign) {
@@ -145,6 +156,7 @@ std::optional<Solution> span_between(const Match& match, std::int64_t from, std:
   const auto unit = step_unit(match, 'u');
   if (!unit.has_value()) return std::nullopt;
   if (from > to) std::swap(from, to);
+  if (spans_british_gap(from, to)) return std::nullopt;
   const std::string working = fmt::format("{} to {}: {} days", described(from), described(to), to - from);
   if (*unit == "days") return count_answer(match, to - from, "day", working);
   if (*unit == "weeks") {
@@ -176,7 +188,7 @@ std::optional<Solution> between(const Match& match) {
 std::optional<Solution> between_inclusive(const Match& match) {
   const auto from = day_in(match, 'a');
   const auto to = day_in(match, 'b');
-  if (!from.has_value() || !to.has_value() || *to < *from) return std::nullopt;
+  if (!from.has_value() || !to.has_value() || *to < *from || spans_british_gap(*from, *to)) return std::nullopt;
   const auto unit = step_unit(match, 'u');
   const std::string working = fmt::format("{} to {}, both included", described(*from), described(*to));
   if (unit == "days") return count_answer(match, *to - *from + 1, "day", working);
@@ -189,7 +201,7 @@ std::optional<Solution> between_inclusive(const Match& match) {
 std::optional<Solution> between_half_open(const Match& match) {
   const auto from = day_in(match, 'a');
   const auto to = day_in(match, 'b');
-  if (!from.has_value() || !to.has_value() || *to < *from) return std::nullopt;
+  if (!from.has_value() || !to.has_value() || *to < *from || spans_british_gap(*from, *to)) return std::nullopt;
   const auto unit = step_unit(match, 'u');
   const std::string working = fmt::format("{} included, {} not", described(*from), described(*to));
   if (unit == "days") return count_answer(match, *to - *from, "day", working);
@@ -244,14 +256,14 @@ std::optional<Solution> month_length(const Match& match) {
     return count_answer(match, days_in_month(2023, *month), "day", std::string(match.text('m')));
   }
   const auto year = year_in(match, 'y');
-  if (!year.has_value()) return std::nullopt;
+  if (!year.has_value() || is_british_gap(day_number({*year, *month, 1}))) return std::nullopt;
   return count_answer(match, days_in_month(*year, *month), "day",
                       fmt::format("{} is {} leap year.", *year, is_leap_year(*year) ? "a" : "not a"));
 }
 
 std::optional<Solution> year_length(const Match& match) {
   const auto year = year_in(match, 'y');
-  if (!year.has_value()) return std::nullopt;
+  if (!year.has_value() || *year == 1752) return std::nullopt;
   return count_answer(match, is_leap_year(*year) ? 366 : 365, "day",
                       fmt::format("{} is {} leap year.", *year, is_leap_year(*year) ? "a" : "not a"));
 }
@@ -260,6 +272,7 @@ std::optional<Solution> ordinal_day(const Match& match) {
   const auto day = day_in(match, 'a');
   if (!day.has_value()) return std::nullopt;
   const Date date = date_of(*day);
+  if (spans_british_gap(day_number({date.year, 1, 1}), *day)) return std::nullopt;
   return count_answer(match, day_of_year(date), "",
                       fmt::format("{} in a year of {} days", date.text(), is_leap_year(date.year) ? 366 : 365));
 }
@@ -284,7 +297,7 @@ std::optional<Solution> years_apart(const Match& match) {
 std::optional<Solution> age(const Match& match) {
   const auto born = day_in(match, 'a');
   const auto on = day_in(match, 'b');
-  if (!born.has_value() || !on.has_value() || *on < *born) return std::nullopt;
+  if (!born.has_value() || !on.has_value() || *on < *born || spans_british_gap(*born, *on)) return std::nullopt;
   const Date birth = date_of(*born);
   const Date then = date_of(*on);
   if (birth.month == 2 && birth.day == 29 && !is_leap_year(then.year)) return std::nullopt;

@@ -187,6 +187,17 @@ std::optional<Zone> zone_in(const Match& match, char slot) {
   return zone.has_value() && zone->end == span.end ? load_zone(*zone) : std::nullopt;
 }
 
+/// Is a zone of slots f and t named by an abbreviation that its place does not use at that time?
+bool any_out_of_season(const Match& match, std::int64_t unix_s) {
+  for (const char slot : {'f', 't'}) {
+    const Span span = match.span(slot);
+    if (span.empty()) continue;
+    const auto zone = match_zone(match.phrase(), span.begin, span.end);
+    if (zone.has_value() && is_out_of_season(*zone, unix_s)) return true;
+  }
+  return false;
+}
+
 /// Is the difference of two zones the same in every week around `now`? Then a time without a date converts.
 std::optional<std::int32_t> constant_difference(const Zone& from, const Zone& to, std::int64_t now) {
   const std::int32_t first = to.offset_at(now) - from.offset_at(now);
@@ -211,7 +222,7 @@ std::optional<Solution> between_zones(const Match& match) {
     const auto day = day_in(match, 'd');
     if (!day.has_value()) return std::nullopt;
     const auto instant = from->instant_of(*day * kDay + clock->second_of_day);
-    if (!instant.has_value()) return std::nullopt;
+    if (!instant.has_value() || any_out_of_season(match, *instant)) return std::nullopt;
     const std::int64_t there = *instant + to->offset_at(*instant);
     const std::int64_t there_day = (there - ((there % kDay + kDay) % kDay)) / kDay;
     if (there_day != *day) shift = " on " + date_of(there_day).text();
@@ -219,6 +230,7 @@ std::optional<Solution> between_zones(const Match& match) {
   } else {
     if (!from->is_fixed() && !to->is_fixed() && match.context.unix_s <= 0) return std::nullopt;
     if ((!from->is_fixed() || !to->is_fixed()) && match.context.unix_s <= 0) return std::nullopt;
+    if (any_out_of_season(match, match.context.unix_s)) return std::nullopt;
     const auto difference = constant_difference(*from, *to, match.context.unix_s);
     if (!difference.has_value()) return std::nullopt;
     const std::int64_t moved = clock->second_of_day + *difference;
@@ -234,6 +246,7 @@ std::optional<Solution> between_zones(const Match& match) {
 std::optional<Solution> now_in_zone(const Match& match) {
   const auto zone = zone_in(match, 't');
   if (!zone.has_value() || !today(match.context).has_value() || !is_plain(match, {"time"})) return std::nullopt;
+  if (any_out_of_season(match, match.context.unix_s)) return std::nullopt;
   const std::int64_t local = match.context.unix_s + zone->offset_at(match.context.unix_s);
   const std::string text = clock_text(local % kDay / 60 * 60, ClockForm::k24);
   return solution(match.style(), text,

@@ -171,12 +171,32 @@ constexpr Alias kCities[] = {
 struct Abbreviation {
   std::string_view word;
   std::int32_t minutes;
+  std::string_view place;  ///< whose clocks change between this time and another; empty if none do
 };
 /// Abbreviations with more than one common meaning (CST, IST, BST, AST) are not here.
 constexpr Abbreviation kAbbreviations[] = {
-    {"utc", 0},    {"gmt", 0},    {"est", -300}, {"edt", -240}, {"cdt", -300}, {"mst", -420}, {"mdt", -360},
-    {"pst", -480}, {"pdt", -420}, {"cet", 60},   {"cest", 120}, {"eet", 120},  {"eest", 180}, {"jst", 540},
-    {"kst", 540},  {"aest", 600}, {"aedt", 660}, {"nzst", 720}, {"nzdt", 780}, {"msk", 180},  {"akst", -540}};
+    {"utc", 0, ""},
+    {"gmt", 0, ""},
+    {"est", -300, "America/New_York"},
+    {"edt", -240, "America/New_York"},
+    {"cdt", -300, "America/Chicago"},
+    {"mst", -420, "America/Denver"},
+    {"mdt", -360, "America/Denver"},
+    {"pst", -480, "America/Los_Angeles"},
+    {"pdt", -420, "America/Los_Angeles"},
+    {"cet", 60, "Europe/Berlin"},
+    {"cest", 120, "Europe/Berlin"},
+    {"eet", 120, "Europe/Athens"},
+    {"eest", 180, "Europe/Athens"},
+    {"jst", 540, ""},
+    {"kst", 540, ""},
+    {"aest", 600, "Australia/Sydney"},
+    {"aedt", 660, "Australia/Sydney"},
+    {"nzst", 720, "Pacific/Auckland"},
+    {"nzdt", 780, "Pacific/Auckland"},
+    {"msk", 180, ""},
+    {"akst", -540, "America/Anchorage"},
+};
 
 std::uint32_t skip_time_word(const Phrase& phrase, std::uint32_t at, std::uint32_t limit) {
   if (at < limit && phrase.is(at, "local")) ++at;
@@ -367,6 +387,16 @@ std::optional<ZoneMatch> match_zone(const Phrase& phrase, std::uint32_t begin, s
     }
   }
   return std::nullopt;
+}
+
+bool is_out_of_season(const ZoneMatch& match, std::int64_t unix_s) {
+  if (!match.offset_s.has_value()) return false;
+  const std::string word = base::lower_ascii(match.name);
+  const auto* const entry = std::find_if(std::begin(kAbbreviations), std::end(kAbbreviations),
+                                         [&](const Abbreviation& abbreviation) { return abbreviation.word == word; });
+  if (entry == std::end(kAbbreviations) || entry->place.empty()) return false;
+  const auto place = load_zone({std::string(entry->place), std::nullopt, 0});
+  return !place.has_value() || place->offset_at(unix_s) != *match.offset_s;
 }
 
 std::optional<Zone> load_zone(const ZoneMatch& match) {

@@ -62,6 +62,8 @@ struct ZoneMatch {
 };
 /// "UTC+5:30", "PST", "Tokyo", "New York time", "Europe/Berlin".
 [[nodiscard]] std::optional<ZoneMatch> match_zone(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit);
+/// "EST" in July, "CEST" in January: the place keeps another time then, and the writer may have meant that.
+[[nodiscard]] bool is_out_of_season(const ZoneMatch& match, std::int64_t unix_s);
 /// Reads the zone's file on each call (a few kilobytes); nothing if the database or the zone is missing.
 [[nodiscard]] std::optional<Zone> load_zone(const ZoneMatch& match);
 

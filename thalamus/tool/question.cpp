@@ -119,16 +119,10 @@ bool refers_back(const Phrase& phrase) {
   return false;
 }
 
+/// The cheap part of may_answer, before the text is read at all.
 bool is_permitted(const core::Request& request) {
-  if (!request.tools.empty() || request.response_format != core::ResponseFormat::kText || request.messages.empty()) {
-    return false;
-  }
-  if (request.messages.back().role != core::Role::kUser) return false;
-  return std::all_of(request.messages.begin(), request.messages.end(), [](const core::Message& message) {
-    return message.tool_calls.empty() && message.role != core::Role::kTool &&
-           std::all_of(message.parts.begin(), message.parts.end(),
-                       [](const core::Part& part) { return part.kind == core::PartKind::kText; });
-  });
+  return request.tools.empty() && request.response_format == core::ResponseFormat::kText && !request.messages.empty() &&
+         request.messages.back().role == core::Role::kUser;
 }
 
 bool fits(const core::Message& message, TextLimits limits) {

@@ -52,8 +52,8 @@ struct TextLimits {
   std::size_t letters_max;
 };
 
-/// Nothing if no tool may answer: tools, media, structured output, a conversation that the turn depends on, or a text
-/// beyond the limits.
+/// Nothing for structured output and tools, a turn that depends on the conversation, or a text beyond the limits. What
+/// else forbids an answer (`may_answer`) is asked once there is one.
 [[nodiscard]] std::optional<Question> read_question(const core::Request& request, TextLimits limits);
 
 /// One wording: a pattern and what answers it. The handler declines by returning nothing; the next wording is tried.

@@ -151,20 +151,28 @@ std::string Rational::fixed_text(std::uint32_t decimals) const {
   return scaled.is_negative() ? "-" + digits : digits;
 }
 
-std::string Rational::significant_text(std::uint32_t digits) const {
-  if (is_zero()) return "0";
+std::int64_t Rational::decimals_of(std::uint32_t digits) const {
+  if (is_zero()) return 0;
   // The place of the leading digit, found from an estimate that is at most one off.
   const auto bits =
       static_cast<std::int64_t>(numerator_.bit_length()) - static_cast<std::int64_t>(denominator_.bit_length());
   std::int64_t leading = (bits * 30103) / 100000 - 2;
   const Rational size = magnitude();
   while (size >= power(Rational(10), static_cast<std::int32_t>(leading + 1))) ++leading;
-  const std::int64_t decimals = static_cast<std::int64_t>(digits) - 1 - leading;
-  if (decimals <= 0) {
-    const Rational unit = power(Rational(10), static_cast<std::int32_t>(-decimals));
-    return ((*this / unit).nearest() * unit.numerator()).text();
-  }
-  std::string text = fixed_text(static_cast<std::uint32_t>(decimals));
+  return static_cast<std::int64_t>(digits) - 1 - leading;
+}
+
+std::string Rational::significant_text(std::uint32_t digits) const {
+  const std::int64_t decimals = decimals_of(digits);
+  if (decimals > 0) return rounded_text(digits, 0);
+  const Rational unit = power(Rational(10), static_cast<std::int32_t>(-decimals));
+  return ((*this / unit).nearest() * unit.numerator()).text();
+}
+
+std::string Rational::rounded_text(std::uint32_t digits, std::uint32_t decimals) const {
+  const auto shown = static_cast<std::uint32_t>(std::max<std::int64_t>(decimals_of(digits), decimals));
+  std::string text = fixed_text(shown);
+  if (shown == 0) return text;
   while (text.back() == '0') text.pop_back();
   if (text.back() == '.') text.pop_back();
   return text;

@@ -51,6 +51,11 @@ class Rational {
   [[nodiscard]] std::string fixed_text(std::uint32_t decimals) const;
   /// Rounded to `digits` significant digits; trailing zeros after the point go.
   [[nodiscard]] std::string significant_text(std::uint32_t digits) const;
+  /// Digits after the point that `digits` significant digits need; negative if they end before the point.
+  [[nodiscard]] std::int64_t decimals_of(std::uint32_t digits) const;
+  /// Rounded to `digits` significant digits or to `decimals` after the point, whichever shows more: no digit before the
+  /// point is ever rounded away. Trailing zeros after the point go.
+  [[nodiscard]] std::string rounded_text(std::uint32_t digits, std::uint32_t decimals) const;
   /// The exact decimal if it has at most `digits` significant digits (integers always), else nothing.
   [[nodiscard]] std::optional<std::string> short_text(std::uint32_t digits) const;
 

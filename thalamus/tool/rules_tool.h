@@ -1,6 +1,7 @@
 /// The tool that is a table of rules: all four tools are.
 #pragma once
 
+#include "thalamus/tool/may_answer.h"
 #include "thalamus/tool/question.h"
 #include "thalamus/tool/tool.h"
 
@@ -22,12 +23,20 @@ class RulesTool final : public Tool {
     const auto question = read_question(request, limits_);
     if (!question.has_value()) return std::nullopt;
     for (const RuleTable table : tables_) {
-      if (auto found = apply(table(), *question, context); found.has_value()) return found;
+      // The conversation is read only once there is an answer: most requests have none, and pay nothing.
+      if (auto found = apply(table(), *question, context); found.has_value()) {
+        return may_answer(request) && fits(*found, request) ? std::move(found) : std::nullopt;
+      }
     }
     return std::nullopt;
   }
 
  private:
+  /// No text has more tokens than bytes.
+  static bool fits(const Solution& found, const core::Request& request) {
+    return !request.max_output_tokens.has_value() || found.text().size() <= *request.max_output_tokens;
+  }
+
   TextLimits limits_;
   std::span<const RuleTable> tables_;  ///< static tables
 };

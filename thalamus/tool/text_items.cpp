@@ -78,11 +78,30 @@ std::optional<std::vector<std::string_view>> split_last(std::vector<std::string_
   return pieces;
 }
 
+/// Bare words that point to a text, or are part of a turn of phrase ("in all"), rather than being the text.
+bool points_elsewhere(const Phrase& phrase, std::uint32_t at) {
+  constexpr std::string_view kPointing[] = {
+      "it",      "its",       "this",       "that",      "these", "those", "they",   "them",     "their",
+      "he",      "him",       "his",        "she",       "her",   "i",     "me",     "my",       "mine",
+      "you",     "your",      "we",         "us",        "our",   "all",   "total",  "there",    "here",
+      "each",    "every",     "everything", "both",      "any",   "some",  "none",   "one",      "above",
+      "below",   "following", "former",     "latter",    "same",  "which", "what",   "whom",     "whose",
+      "general", "fact",      "question",   "answer",    "sum",   "short", "full",   "alphabet", "language",
+      "english", "sentence",  "sentences",  "text",      "word",  "words", "string", "strings",  "name",
+      "phrase",  "title",     "message",    "paragraph", "line",  "list",  "input",  "prompt",   "previous",
+      "another", "itself",    "someone",    "something"};
+  constexpr std::string_view kNaming[] = {"word", "string", "name", ":"};
+  const auto holds = [](std::span<const std::string_view> words, std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  return holds(kPointing, phrase[at].lower) && !(at > 0 && holds(kNaming, phrase[at - 1].lower));
+}
+
 void ends_word_or_quoted(const Phrase& phrase, std::uint32_t begin, std::uint32_t limit,
                          std::vector<std::uint32_t>& ends) {
   const Token& token = phrase[begin];
   if (token.kind == TokenKind::kQuoted || token.kind == TokenKind::kNumber) ends.push_back(begin + 1);
-  if (token.kind != TokenKind::kWord) return;
+  if (token.kind != TokenKind::kWord || points_elsewhere(phrase, begin)) return;
   // A bare word touches nothing but spaces.
   const bool punctuated =
       begin + 2 < limit && (phrase.is(begin + 1, ":") || phrase.is(begin + 1, ",")) && phrase[begin + 2].spaced;

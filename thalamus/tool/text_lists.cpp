@@ -7,6 +7,7 @@
 #include "thalamus/base/text.h"
 #include "thalamus/tool/rules_tool.h"
 #include "thalamus/tool/text_items.h"
+#include "thalamus/tool/text_order.h"
 
 namespace thalamus::tool {
 namespace {
@@ -160,8 +161,11 @@ std::optional<Solution> sort(const Match& match) {
     case SortKey::kNumber: sorted = sorted_numbers(*items, order->descending); break;
     case SortKey::kLength: sorted = sorted_by_length(*items, order->descending); break;
     case SortKey::kUnsaid:
-      sorted = numbers_of(*items).has_value() ? sorted_numbers(*items, order->descending)
-                                              : sorted_words(*items, order->descending);
+      if (numbers_of(*items).has_value()) {
+        sorted = sorted_numbers(*items, order->descending);
+      } else if (match.span('o').empty() && !have_own_order(*items)) {
+        sorted = sorted_words(*items, false);
+      }
       break;
   }
   if (!sorted.has_value()) return std::nullopt;
@@ -204,6 +208,13 @@ std::optional<Solution> reverse_list(const Match& match) {
   return items_solution(match.style(), *items, fmt::format("{} items in reverse order:", items->size()));
 }
 
+bool asks_for_order(const Question& question) {
+  for (std::uint32_t at = question.begin; at < question.end; ++at) {
+    if (question.phrase.is(at, "sorted") || question.phrase.is(at, "sort")) return true;
+  }
+  return false;
+}
+
 enum class SetOperation : std::uint8_t { kUnion, kIntersection, kDifference, kSymmetric };
 
 std::optional<Solution> combine(const Match& match, SetOperation operation) {
@@ -234,7 +245,9 @@ std::optional<Solution> combine(const Match& match, SetOperation operation) {
   if (numeric && order->key != SortKey::kAlphabet) {
     sorted = sorted_numbers(result, order->descending);
   } else if (!match.span('o').empty()) {
-    sorted = order->key == SortKey::kNumber ? std::nullopt : sorted_words(result, order->descending);
+    sorted = order->key == SortKey::kAlphabet ? sorted_words(result, order->descending) : std::nullopt;
+  } else if (asks_for_order(match.question)) {
+    return std::nullopt;  // "the union, sorted": by what?
   }
   if (!sorted.has_value()) return std::nullopt;
   return items_solution(match.style(), *sorted, fmt::format("{} elements:", sorted->size()));

@@ -11,8 +11,9 @@ namespace thalamus::tool {
 namespace {
 
 constexpr TextLimits kLimits = {.bytes_max = 2048, .letters_max = 600};
-constexpr std::uint32_t kDigitsExact = 10;
+constexpr std::uint32_t kDigitsExact = 15;
 constexpr std::uint32_t kDigitsRounded = 6;
+constexpr std::uint32_t kDecimalsRounded = 6;
 constexpr std::size_t kLimbsMax = 12;
 
 /// "5 miles", "3 1/2 ft", "a mile", "5 feet 11 inches": in base units under both readings.
@@ -224,8 +225,11 @@ std::optional<Solution> quantity_solution(const Style& style, const Rational& va
              exact.has_value() && !rounded_factor && exact->size() <= 30) {
     text = *exact;
   } else {
-    text = value.significant_text(kDigitsRounded);
-    remark = " (rounded to 6 significant digits)";
+    text = value.rounded_text(kDigitsRounded, kDecimalsRounded);
+    const bool by_digits = value.decimals_of(kDigitsRounded) >= kDecimalsRounded;
+    if (rounded_factor || Rational::parse(text) != value) {
+      remark = by_digits ? " (rounded to 6 significant digits)" : " (rounded to 6 decimal places)";
+    }
   }
   const bool integer_asked = std::any_of(style.nouns.begin(), style.nouns.end(),
                                          [](const std::string& noun) { return noun == "integer" || noun == "whole"; });

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "thalamus/tool/rules_tool.h"
+#include "thalamus/tool/units_table.h"
 
 namespace thalamus::tool {
 namespace {
@@ -161,6 +162,29 @@ bool is_chain(const std::vector<Rate>& rates) {
   return names.size() == rates.size() + 1;
 }
 
+/// Zorps can be cut; eggs, boxes, cars and people come in wholes. A name is taken as divisible if the question itself
+/// cuts it, if it is a physical unit, or if all of the question is a list of equivalences ("1 snark is 6 quibs") with a
+/// fraction among its rates that nobody is said to need, buy or fill.
+bool is_divisible(const Match& match, const std::vector<Rate>& rates, std::string_view to) {
+  const auto asked = match.span('q');
+  if (unit_in(match.phrase(), asked).has_value()) return true;
+  bool any_fraction = false;
+  for (const Rate& rate : rates) {
+    const bool fraction_a = !rate.amount_a.is_integer();
+    const bool fraction_b = !rate.amount_b.is_integer();
+    if ((fraction_a && same_name(rate.name_a, to)) || (fraction_b && same_name(rate.name_b, to))) return true;
+    any_fraction = any_fraction || fraction_a || fraction_b;
+  }
+  constexpr std::string_view kInWholes[] = {"need",  "needed", "buy",   "buys",     "get",  "hold",  "holds", "contain",
+                                            "there", "box",    "boxes", "contains", "fill", "make",  "makes", "form",
+                                            "costs", "people", "cars",  "buses",    "bags", "packs", "per"};
+  for (std::uint32_t at = match.question.begin; at < match.question.end; ++at) {
+    const std::string& word = match.phrase()[at].lower;
+    if (std::find(std::begin(kInWholes), std::end(kInWholes), word) != std::end(kInWholes)) return false;
+  }
+  return any_fraction;
+}
+
 /// amount `n` of name `p`, wanted in name `q`, under the rates of slot `r`.
 std::optional<Solution> by_rate(const Match& match) {
   const auto rates = read_rates(match.phrase(), match.span('r'));
@@ -171,6 +195,7 @@ std::optional<Solution> by_rate(const Match& match) {
   if (same_name(from, to)) return std::nullopt;
   const auto factor = factor_between(*rates, from, to);
   if (!factor.has_value()) return std::nullopt;
+  if (!(*amount * *factor).is_integer() && !is_divisible(match, *rates, to)) return std::nullopt;
   std::string left;
   for (const Rate& rate : *rates) {
     left += fmt::format("{} {} = {} {}; ", rate.amount_a.significant_text(12), rate.name_a,

@@ -69,7 +69,17 @@ def ends(value, digits_max):
 
 
 def shown(value):
-    return ends(value, 20) or significant(value, 10)
+    return ends(value, 20) or rounded(value, 10)
+
+
+def rounded(value, digits):
+    """Significant digits or six decimals, whichever shows more."""
+    value = Fraction(value)
+    text = significant(value, digits)
+    if value == 0 or len(text.partition(".")[2]) >= 6:
+        return text
+    longer = fixed(value, 6).rstrip("0").rstrip(".")
+    return longer if len(longer) >= len(text) else text
 
 
 def pick(*choices):
@@ -302,7 +312,7 @@ PRESSURE = {"bar": ("bar", "100000"), "kPa": ("kPa", "1000"), "atm": ("atm", "10
 
 
 def unit_value(value):
-    return ends(value, 10) or significant(value, 6)
+    return ends(value, 15) or rounded(value, 6)
 
 
 def units():
@@ -330,8 +340,11 @@ def units():
         rate, other, amount = random.randint(2, 30), Fraction(random.randint(11, 99), 10), random.randint(2, 50)
         row("units", f"If 1 {a} is {ends(other, 9)} {b}s, how many {b}s are {amount} {a}s?",
             unit_value(other * amount) + f" {b}s")
+        found = Fraction(amount) / rate / other
+        if other.denominator == 1 and found.denominator != 1:
+            continue  # wholes all through, and the answer none: declined
         row("units", f"If 1 {a} is {rate} {b}s and 1 {b} is {ends(other, 9)} {c}s, how many {a}s are {amount} {c}s? "
-            "Reply with just the number.", unit_value(Fraction(amount) / rate / other))
+            "Reply with just the number.", unit_value(found))
 
 
 WORDS = """pear apple fig banana mango grape lemon cherry plum peach melon orange kiwi papaya river mountain house table
