@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,7 @@ inline Toy make_toy(std::size_t rows, std::uint64_t seed, double hole = 0,
       const double chance = m == 2 ? 0.5 : (m == toy.kind[i] ? 0.9 : 0.2);
       const float quality = rng.uniform() < chance ? 1.0F : 0.0F;
       set.quality.push_back(rng.uniform() < hole ? NAN : quality);
+      set.cost_usd.push_back(std::isnan(set.quality.back()) ? NAN : 0.001F * static_cast<float>(m + 1));
     }
   }
   return toy;

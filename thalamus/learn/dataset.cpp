@@ -104,6 +104,7 @@ route::TrainingSet Dataset::training_set(std::span<const std::uint32_t> position
   set.dense.resize(set.rows * set.dense_size);
   set.sparse.columns = features.sparse_size();
   set.quality = column(positions, &trace::Cell::quality);
+  set.cost_usd = column(positions, &trace::Cell::cost_usd);
   std::unordered_map<std::string, std::uint32_t> task_index;
   feature::Description description;
   feature::SparseVector sparse;

@@ -35,6 +35,7 @@ struct Scratch {
   std::vector<float> quality;
   std::vector<float> quality_sd;
   std::vector<double> sums;        ///< at least kScratchSums
+  std::vector<float> work;         ///< layers of small nets; grown by `prepare`
   std::uint64_t prepared_for = 0;  ///< content hash of the snapshot that last grew this scratch
 };
 inline constexpr std::size_t kScratchSums = 8192;
@@ -80,6 +81,13 @@ struct MethodRecord {
   Result<std::unique_ptr<Router>> (*fit)(const TrainingSet& data, const base::OptionMap& options,
                                          base::Rng& rng) = nullptr;
   Result<std::unique_ptr<Router>> (*load)(base::ByteReader& in, const Shape& shape) = nullptr;
+  /// A copy of a router of this method with one more model at the end, told from that model's own scored rows: `data`
+  /// has the features that the router was fitted on and one model. The other models' estimates stay as they are.
+  /// Null where the method has to be trained anew.
+  Result<std::unique_ptr<Router>> (*add_model)(const Router& router, const TrainingSet& data,
+                                               const base::OptionMap& options) = nullptr;
+  /// A copy without one model; the others' estimates stay as they are. Null where the method has to be trained anew.
+  Result<std::unique_ptr<Router>> (*remove_model)(const Router& router, std::size_t model) = nullptr;
 };
 
 [[nodiscard]] std::span<const MethodRecord> methods();

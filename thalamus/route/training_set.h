@@ -29,6 +29,7 @@ struct TrainingSet {
   std::vector<std::uint64_t> tokens;            ///< distinct token hashes of each row, ascending
 
   std::vector<float> quality;           ///< rows x models; NaN where not recorded
+  std::vector<float> cost_usd;          ///< rows x models; NaN where not recorded
   std::vector<std::uint32_t> task;      ///< index in task_names
   std::vector<std::string> task_names;  ///< by first appearance; "" for rows without a task
   std::vector<float> text_bytes;
