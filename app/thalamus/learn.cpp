@@ -1,4 +1,4 @@
-// The verbs that work on files: train, eval, route, explain, methods, trace, simulate.
+// The verbs that work on files: train, eval, import, route, explain, methods, trace, simulate.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,9 +14,13 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/base/text.h"
 #include "thalamus/eval/catalogue.h"
+#include "thalamus/eval/dataset.h"
 #include "thalamus/eval/decisions.h"
 #include "thalamus/eval/evaluation.h"
+#include "thalamus/eval/protocols.h"
 #include "thalamus/eval/records.h"
+#include "thalamus/eval/report_html.h"
+#include "thalamus/eval/unseen.h"
 #include "thalamus/gateway/default_config.h"
 #include "thalamus/learn/train.h"
 #include "thalamus/route/decide.h"
@@ -68,8 +72,9 @@ void print_training(const learn::TrainReport& report, const route::Snapshot& sna
       std::string how;
       if (!candidate.features.empty()) how = fmt::format(" on {}", fmt::join(candidate.features, ", "));
       for (const auto& [name, value] : candidate.options) how += " " + name + "=" + value;
-      fmt::print("{} {:14}{:46} quality {:.4f} +- {:.4f}\n", candidate.chosen ? "*" : " ", candidate.method, how,
-                 candidate.quality, candidate.quality_se);
+      fmt::print("{} {:14}{:46} quality {:.4f} +- {:.4f}{}\n", candidate.chosen ? "*" : " ", candidate.method, how,
+                 candidate.quality, candidate.quality_se,
+                 candidate.weight > 0 ? fmt::format(", weight {:.2f}", candidate.weight) : "");
     }
     fmt::print("\n{}\n", report.words);
     for (const auto& warning : report.warnings) fmt::print("warning: {}\n", warning);
@@ -88,9 +93,23 @@ void print_training(const learn::TrainReport& report, const route::Snapshot& sna
   json.end_array().key("candidates").begin_array();
   for (const auto& candidate : report.candidates) {
     json.begin_object().field("method", candidate.method).field("quality", candidate.quality);
-    json.field("quality_se", candidate.quality_se).field("chosen", candidate.chosen).end_object();
+    json.field("quality_se", candidate.quality_se).field("weight", candidate.weight);
+    json.field("chosen", candidate.chosen).end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (report.blend) {
+    json.key("blend")
+        .begin_object()
+        .field("safe_model", report.blend->safe_model)
+        .field("margin", report.blend->margin);
+    json.field("outer_folds", report.blend->outer_folds);
+    json.field("configurations", static_cast<std::uint64_t>(report.blend->configurations)).key("pool").begin_array();
+    for (const auto& name : report.blend->pool) json.value(name);
+    json.end_array().key("distilled").begin_array();
+    for (const auto& name : report.blend->distilled) json.value(name);
+    json.end_array().end_object();
+  }
+  json.end_object();
   fmt::print("{}\n", json.text());
 }
 
@@ -173,37 +192,112 @@ int train(const TrainArguments& arguments, Style style) {
   return base::kExitDone;
 }
 
-int eval(const EvalArguments& arguments, Style style) {
-  trace::OutcomeTable training;
-  for (const auto& path : arguments.train) {
-    auto table = read_table(path, arguments.models);
-    if (!table) return report(table.error(), style);
-    if (training.models.empty()) {
-      training = std::move(*table);
+namespace {
+
+Result<trace::OutcomeTable> read_tables(const std::vector<std::string>& paths, const std::string& models) {
+  trace::OutcomeTable joined;
+  for (const auto& path : paths) {
+    TRY(auto table, read_table(path, models));
+    if (joined.models.empty()) {
+      joined = std::move(table);
       continue;
     }
-    if (const Status kept = table->keep_models(training.models); !kept) return report(kept.error(), style);
-    std::move(table->rows.begin(), table->rows.end(), std::back_inserter(training.rows));
+    CHECK_OK(table.keep_models(joined.models));
+    std::move(table.rows.begin(), table.rows.end(), std::back_inserter(joined.rows));
   }
-  auto test = read_table(arguments.test, arguments.models);
-  if (!test) return report(test.error(), style);
-  if (const Status kept = test->keep_models(training.models); !kept) return report(kept.error(), style);
+  return joined;
+}
+
+Status write_if_named(const std::string& path, const std::string& text) {
+  return path.empty() ? Status{} : base::write_file_atomic(path, text);
+}
+
+Result<std::string> eval_unseen(const EvalArguments& arguments, const trace::OutcomeTable& training,
+                                const std::optional<trace::OutcomeTable>& test, Style style) {
+  eval::UnseenOptions options;
+  options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
+  options.seed = arguments.seed;
+  if (arguments.resamples > 0) options.resamples = arguments.resamples;
+  options.progress = [](std::string_view method, std::size_t done, std::size_t all) {
+    if (done == 0)
+      std::fprintf(stderr, "evaluating %.*s: %zu draws\n", static_cast<int>(method.size()), method.data(), all);
+  };
+  eval::Fold fold;
+  if (!test) fold = eval::split_within_tasks(training, eval::kTrainingShare, arguments.seed);
+  TRY(auto unseen, eval::evaluate_unseen(test ? training : fold.training, test ? *test : fold.test, options));
+  unseen.table = test ? arguments.test : arguments.train.front();
+  CHECK_OK(write_if_named(arguments.json, eval::to_json(unseen)));
+  return style == Style::kJson ? eval::to_json(unseen) : eval::to_text(unseen);
+}
+
+Result<std::string> eval_folds(const EvalArguments& arguments, eval::Protocol protocol, trace::OutcomeTable training,
+                               std::optional<trace::OutcomeTable> test, Style style) {
   eval::EvaluationOptions options;
   options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
   options.seed = arguments.seed;
+  if (arguments.resamples > 0) options.resamples = arguments.resamples;
+  options.robustness = arguments.robustness;
   if (arguments.answer_usd > 0 || arguments.second_usd > 0)
     options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
   options.progress = [](std::string_view name) {
     std::fprintf(stderr, "evaluating %.*s\n", static_cast<int>(name.size()), name.data());
   };
-  auto evaluation = eval::evaluate(training, *test, options);
-  if (!evaluation) return report(evaluation.error(), style);
-  evaluation->table = arguments.test;
-  if (!arguments.json.empty()) {
-    if (const Status written = base::write_file_atomic(arguments.json, eval::to_json(*evaluation)); !written)
-      return report(written.error(), style);
+  TRY(auto folds, eval::folds_of(protocol, std::move(training), std::move(test), arguments.seed));
+  TRY(auto evaluation, eval::evaluate(std::move(folds), options));
+  evaluation.table = arguments.test.empty() ? arguments.train.front() : arguments.test;
+  evaluation.protocol = eval::name_of(protocol);
+  CHECK_OK(write_if_named(arguments.json, eval::to_json(evaluation)));
+  CHECK_OK(write_if_named(arguments.html, arguments.html.empty() ? "" : eval::to_html(evaluation)));
+  return style == Style::kJson ? eval::to_json(evaluation) : eval::to_text(evaluation);
+}
+
+Result<std::string> run_eval(const EvalArguments& arguments, Style style) {
+  TRY(auto training, read_tables(arguments.train, arguments.models));
+  std::optional<trace::OutcomeTable> test;
+  if (!arguments.test.empty()) {
+    TRY(test, read_table(arguments.test, arguments.models));
   }
-  fmt::print("{}", style == Style::kJson ? eval::to_json(*evaluation) : eval::to_text(*evaluation));
+  const std::string name = !arguments.protocol.empty() ? arguments.protocol : test ? "given" : "id";
+  TRY(const auto protocol, eval::parse_protocol(name));
+  if (protocol != eval::Protocol::kUnseen)
+    return eval_folds(arguments, protocol, std::move(training), std::move(test), style);
+  if (!arguments.html.empty() || arguments.robustness)
+    return fail(ErrorKind::kInvalidInput, "--html and --robustness do not go with --protocol unseen");
+  if (test) CHECK_OK(test->keep_models(training.models));
+  return eval_unseen(arguments, training, test, style);
+}
+
+}  // namespace
+
+int eval(const EvalArguments& arguments, Style style) {
+  const auto text = run_eval(arguments, style);
+  if (!text) return report(text.error(), style);
+  fmt::print("{}", *text);
+  return base::kExitDone;
+}
+
+int import_dataset(const ImportArguments& arguments, Style style) {
+  eval::ImportInput input;
+  for (const auto& path : arguments.in) input.files.emplace_back(path);
+  if (!arguments.prices.empty()) {
+    const auto bytes = base::read_file(arguments.prices);
+    if (!bytes) return report(bytes.error(), style);
+    auto prices = eval::parse_token_prices(*bytes, arguments.prices);
+    if (!prices) return report(prices.error(), style);
+    input.prices = std::move(*prices);
+  }
+  const auto table = eval::import_dataset(arguments.format, input);
+  if (!table) return report(table.error(), style);
+  if (const Status written = trace::write_outcome_table(*table, arguments.out); !written)
+    return report(written.error(), style);
+  if (style == Style::kJson) {
+    base::JsonWriter json;
+    json.begin_object().field("table", arguments.out).field("rows", std::uint64_t{table->rows.size()});
+    json.field("models", std::uint64_t{table->models.size()}).end_object();
+    fmt::print("{}\n", json.text());
+  } else {
+    fmt::print("{}: {} rows, {} models\n", arguments.out, table->rows.size(), table->models.size());
+  }
   return base::kExitDone;
 }
 

@@ -82,17 +82,42 @@ void add_train(CLI::App& app, Chosen& chosen) {
 
 void add_eval(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<EvalArguments>();
-  CLI::App* verb = add_verb(app, chosen, "eval", "methods x tables -> metrics with intervals");
-  verb->add_option("--train", arguments->train, "outcome tables to learn from")->required()->delimiter(',');
-  verb->add_option("--test", arguments->test, "outcome table to score on")->required();
+  CLI::App* verb = app.add_subcommand("eval", "methods x tables -> metrics with intervals");
+  CLI::Option* json = verb->add_option("--json", arguments->json, "write JSON to a file; without one, print it");
+  json->expected(0, 1);
+  verb->add_option("--html", arguments->html, "write one self-contained page to a file");
+  verb->add_option("--train,--data", arguments->train, "outcome tables to learn from")->required()->delimiter(',');
+  verb->add_option("--test", arguments->test, "outcome table to score on (default: part of --train, by --protocol)");
+  verb->add_option("--protocol", arguments->protocol,
+                   "given (two tables), id (70/30 within tasks), lodo (each task left out), unseen (a third of the "
+                   "models joins late), cross (two tables, common models)");
   verb->add_option("--methods", arguments->methods, "methods, all, or snapshot:FILE")->delimiter(',');
   verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
   verb->add_option("--seed", arguments->seed, "seed");
+  verb->add_option("--resamples", arguments->resamples,
+                   "of the bootstrap (10000), or of the models under --protocol unseen (40)")
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_flag("--robustness", arguments->robustness, "variants, triggers, length, category, poisoning and more");
   verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)")
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(CLI::NonNegativeNumber);
-  verb->add_option("--json-file", arguments->json, "write the JSON to a file");
-  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); }; });
+  verb->callback([=, &chosen] {
+    chosen.json = json->count() > 0 && arguments->json.empty();
+    chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); };
+  });
+}
+
+void add_import(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<ImportArguments>();
+  CLI::App* verb = add_verb(app, chosen, "import", "a public benchmark's files -> outcome table");
+  verb->add_option("--format", arguments->format,
+                   "routerbench, routellm, llmrouterbench, routerarena, embedllm or sprout")
+      ->required();
+  verb->add_option("--in", arguments->in, "files of that format")->required();
+  verb->add_option("--prices", arguments->prices,
+                   "JSON, {\"MODEL\":{\"input\":USD,\"output\":USD}} per million tokens, where cost is not recorded");
+  verb->add_option("--out", arguments->out, "outcome table to write (.jsonl, .jsonl.gz, .jsonl.zst)")->required();
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return import_dataset(*arguments, chosen.style()); }; });
 }
 
 void add_route(CLI::App& app, Chosen& chosen) {
@@ -118,6 +143,18 @@ void add_explain(CLI::App& app, Chosen& chosen) {
   verb->add_option("--route", arguments->route, "route of the configuration (default: the first)");
   verb->add_option("prompt", arguments->prompt, "the prompt, or - for standard input")->required();
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return explain(*arguments, chosen.style()); }; });
+}
+
+void add_distil(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<DistilArguments>();
+  CLI::App* verb = add_verb(app, chosen, "distil", "sentence encoder -> token vectors of the feature static");
+  verb->add_option("--dims", arguments->dims, "dimensions kept")->check(CLI::Range(1, 1024));
+  verb->add_option("--out", arguments->out, "file to write (default: named by its content, in the cache folder)");
+  verb->add_option("--model", arguments->model, "ONNX file (default: what tools/setup.sh --for encoder fetches)");
+  verb->add_option("--vocabulary", arguments->vocabulary, "its vocabulary (default: the same)");
+  verb->add_option("--runtime", arguments->runtime, "ONNX Runtime's shared library (default: the same)");
+  verb->add_flag("--quiet", arguments->quiet, "no progress");
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return distil(*arguments, chosen.style()); }; });
 }
 
 void add_trace(CLI::App& app, Chosen& chosen) {
@@ -161,10 +198,12 @@ int main(int argc, char** argv) {
   add_probe(app, chosen);
   add_train(app, chosen);
   add_eval(app, chosen);
+  add_import(app, chosen);
   add_route(app, chosen);
   add_explain(app, chosen);
   CLI::App* methods_verb = add_verb(app, chosen, "methods", "every registered method of every level");
   methods_verb->callback([&chosen] { chosen.run = [&chosen] { return methods(chosen.style()); }; });
+  add_distil(app, chosen);
   add_trace(app, chosen);
   add_simulate(app, chosen);
   try {

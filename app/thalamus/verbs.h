@@ -61,15 +61,27 @@ int train(const TrainArguments& arguments, Style style);
 
 struct EvalArguments {
   std::vector<std::string> train;
-  std::string test;
+  std::string test;                  ///< empty: the protocol divides the training table
+  std::string protocol;              ///< empty: given with a test table, id without
   std::vector<std::string> methods;  ///< names, "all", or "snapshot:FILE"
   std::string models;
   std::uint64_t seed = 1;
-  double answer_usd = 0;  ///< 0: quality decides, cost breaks ties
+  std::uint64_t resamples = 0;  ///< 0: the library's default
+  double answer_usd = 0;        ///< 0: quality decides, cost breaks ties
   double second_usd = 0;
-  std::string json;  ///< file; empty: standard output where the style is JSON
+  bool robustness = false;
+  std::string json;  ///< file to write the JSON to
+  std::string html;  ///< file to write the page to
 };
 int eval(const EvalArguments& arguments, Style style);
+
+struct ImportArguments {
+  std::string format;
+  std::vector<std::string> in;
+  std::string prices;  ///< JSON file; empty: costs as recorded
+  std::string out;
+};
+int import_dataset(const ImportArguments& arguments, Style style);
 
 struct RouteArguments {
   std::string snapshot;
@@ -90,6 +102,16 @@ struct ExplainArguments {
 int explain(const ExplainArguments& arguments, Style style);
 
 int methods(Style style);
+
+struct DistilArguments {
+  std::int64_t dims = 64;
+  std::string out;         ///< empty: named by its content, in the cache folder
+  std::string model;       ///< of the sentence encoder; empty: what set-up fetches
+  std::string vocabulary;  ///< the same
+  std::string runtime;     ///< ONNX Runtime's shared library; empty: the same
+  bool quiet = false;
+};
+int distil(const DistilArguments& arguments, Style style);
 
 struct TraceArguments {
   std::string action = "list";  ///< list, show, export

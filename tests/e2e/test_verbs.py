@@ -99,6 +99,28 @@ class Verbs(unittest.TestCase):
         self.assertGreater(scores["auto"]["delta_best_single_ci95"][0], 0)
         self.assertLessEqual(scores["auto"]["quality"], out["baselines"]["oracle"]["quality"])
 
+    def test_eval_divides_one_table_and_writes_json_and_a_page(self):
+        json_file, page = self.folder / "eval.json", self.folder / "eval.html"
+        said = run("eval", "--data", self.table, "--methods", "global_mean,ridge", "--json", json_file, "--html", page,
+                   "--resamples", "200").stdout
+        self.assertIn("protocol id", said)
+        out = json.loads(json_file.read_text())
+        self.assertEqual(out["n_train"] + out["n_test"], 160)
+        self.assertTrue(page.read_text().startswith("<!DOCTYPE html>"))
+        self.assertNotIn("<script", page.read_text())
+        run("eval", "--data", self.table, "--protocol", "given", code=2)
+        run("eval", "--data", self.table, "--test", self.test, "--protocol", "lodo", code=2)
+
+    def test_public_formats_are_imported(self):
+        source, out = self.folder / "mmlu_rivers.csv", self.folder / "imported.jsonl"
+        source.write_text('prompt,small,large\n"Which,\nthen?",True,False\nWhere?,False,True\n')
+        self.assertIn("2 rows, 2 models", run("import", "--format", "routellm", "--in", source, "--out", out).stdout)
+        row = json.loads(out.read_text().splitlines()[0])
+        self.assertEqual((row["prompt"], row["outcomes"]["small"]["quality"]), ("Which,\nthen?", 1))
+        source.write_text("prompt,small,large\nWhere?,False,perhaps\n")
+        self.assertIn("mmlu_rivers.csv:2", run("import", "--format", "routellm", "--in", source, "--out", out,
+                                               code=2).stderr)
+
     def test_explaining_names_signals_estimates_and_flips(self):
         out = json.loads(run("explain", "--snapshot", self.snapshot, "--json", "prove the matrix integral").stdout)
         self.assertEqual(out["target"], "dear")

@@ -94,5 +94,123 @@ TEST(PairMetrics, AnOracleScoreBeatsChanceAndAConstantScoreIsHalf) {
   EXPECT_EQ(random.points.size(), 11U);
 }
 
+/// Random estimates and outcomes with ties, on a coarse grid.
+struct RandomSweep {
+  std::vector<double> estimated_quality, estimated_cost, quality, cost;
+  Sweep sweep;
+  RandomSweep(std::size_t rows, std::size_t models, base::Rng& rng) {
+    for (std::size_t i = 0; i < rows * models; ++i) {
+      estimated_quality.push_back(static_cast<double>(rng.below(6)) / 5);
+      estimated_cost.push_back(static_cast<double>(rng.below(6)) / 5);
+      quality.push_back(rng.below(5) == 0 ? NAN : static_cast<double>(rng.below(2)));
+      cost.push_back(rng.uniform());
+    }
+    sweep = {rows, models, estimated_quality, estimated_cost, quality, cost};
+  }
+};
+
+TEST(SweptCurve, EachPointIsWhatTheChoicesAtItsLambdaCollect) {
+  constexpr std::uint64_t kSeed = 21;
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  base::Rng rng(kSeed);
+  for (int round = 0; round < 50; ++round) {
+    const RandomSweep random(1 + rng.below(20), 1 + rng.below(5), rng);
+    const auto points = swept_curve(random.sweep);
+    for (const SweptPoint& point : points) {
+      const auto choices = swept_choices(random.sweep, point.lambda);
+      double quality = 0;
+      double cost = 0;
+      for (std::size_t r = 0; r < choices.size(); ++r) {
+        const std::size_t at = r * random.sweep.models + static_cast<std::size_t>(choices[r]);
+        quality += std::isnan(random.quality[at]) ? 0 : random.quality[at];
+        cost += random.cost[at];
+      }
+      const auto n = static_cast<double>(random.sweep.rows);
+      if (point.lambda > 0) {
+        EXPECT_NEAR(point.quality, quality / n, 1e-12);
+        EXPECT_NEAR(point.cost, cost / n, 1e-12);
+      }
+    }
+  }
+}
+
+TEST(SweptCurve, TheOraclesCurveIsConcaveAndAboveEveryOther) {
+  constexpr std::uint64_t kSeed = 22;
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  base::Rng rng(kSeed);
+  for (int round = 0; round < 30; ++round) {
+    RandomSweep random(12, 4, rng);
+    for (double& q : random.quality) q = std::isnan(q) ? 0 : q;
+    Sweep oracle = random.sweep;
+    oracle.estimated_quality = oracle.quality;
+    oracle.estimated_cost = oracle.cost;
+    const auto best = non_decreasing_hull(as_curve(swept_curve(oracle)));
+    for (const SweptPoint& point : swept_curve(random.sweep))
+      if (point.cost >= best.front().cost) {
+        EXPECT_GE(hull_quality(best, point.cost), point.quality - 1e-12);
+      }
+  }
+}
+
+TEST(SweptCurve, AModelWithoutAnEstimateIsNeverChosen) {
+  const std::vector<double> estimate{NAN, 0.2, NAN, NAN};
+  const std::vector<double> cost{0, 1, 0, 0};
+  const std::vector<double> quality{1, 0.5, 1, 1};
+  const Sweep sweep{2, 2, estimate, cost, quality, cost};
+  EXPECT_EQ(swept_choices(sweep, 100), (std::vector<std::int32_t>{1, -1}));
+  ASSERT_EQ(swept_curve(sweep).size(), 1U);
+  EXPECT_DOUBLE_EQ(swept_curve(sweep)[0].quality, 0.25);
+}
+
+TEST(Deferral, AreaAndNeutralCostOfAStraightCurve) {
+  const std::vector<CurvePoint> hull{{0, 0.4, 0}, {1, 0.8, 1}, {2, 0.8, 2}};
+  const auto result = deferral(hull, 2, 0.7);
+  EXPECT_NEAR(result.area, (0.6 + 0.8) / 2, 1e-12);
+  EXPECT_NEAR(result.area50, 0.6, 1e-12);
+  EXPECT_NEAR(*result.qnc, 0.375, 1e-12);
+  EXPECT_FALSE(deferral(hull, 2, 0.9).qnc.has_value());
+  EXPECT_EQ(deferral(hull, 0, 0.5).area, 0);
+}
+
+TEST(AverageQuality, ItsGradientIsTheDifferenceQuotient) {
+  constexpr std::uint64_t kSeed = 23;
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  base::Rng rng(kSeed);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<CurvePoint> points;
+    for (std::size_t i = 0; i < 3 + rng.below(8); ++i) points.push_back({rng.uniform(), rng.uniform(), i});
+    auto hull = non_decreasing_hull(points);
+    const double low = rng.uniform() / 2;
+    const double high = low + 0.1 + rng.uniform() / 2;
+    const auto weights = average_quality_gradient(hull, low, high);
+    constexpr double kStep = 1e-7;
+    for (std::size_t i = 0; i < hull.size(); ++i) {
+      for (double CurvePoint::* member : {&CurvePoint::quality, &CurvePoint::cost}) {
+        const double before = hull[i].*member;
+        hull[i].*member = before + kStep;
+        const double above = average_quality(hull, low, high);
+        hull[i].*member = before - kStep;
+        const double below = average_quality(hull, low, high);
+        hull[i].*member = before;
+        EXPECT_NEAR((above - below) / (2 * kStep),
+                    member == &CurvePoint::quality ? weights[i].by_quality : weights[i].by_cost, 1e-5);
+      }
+    }
+  }
+}
+
+TEST(OptimalApgr, IsOneForAPairWithoutWeakOnlyRowsAtFullCallsAndMoreWithThem) {
+  // Strong gains on every row: the optimal curve is the straight line of a random one.
+  EXPECT_NEAR(optimal_apgr(std::vector<double>{1, 1, 1, 1}, std::vector<double>{0, 0, 0, 0}), 0.5, 1e-12);
+  // Half of ten rows gain, none loses: full recovery from half of the calls on.
+  const std::vector<double> strong{1, 1, 1, 1, 1, 0, 0, 0, 0, 0};
+  EXPECT_NEAR(optimal_apgr(strong, std::vector<double>(10, 0.0)), 0.75, 1e-12);
+  // One row only the weak model solves: recovery above 1.
+  std::vector<double> weak(10, 0.0);
+  weak[9] = 1;
+  EXPECT_GT(optimal_apgr(strong, weak), 0.75);
+  EXPECT_EQ(optimal_apgr(strong, strong), 0);
+}
+
 }  // namespace
 }  // namespace thalamus::math

@@ -8,6 +8,7 @@
 #include "thalamus/compose/strategy.h"
 #include "thalamus/dispatch/policy.h"
 #include "thalamus/feature/feature.h"
+#include "thalamus/learn/batch_method.h"
 #include "thalamus/route/router.h"
 #include "thalamus/tool/tool.h"
 #include "thalamus/wire/format.h"
@@ -23,6 +24,7 @@ std::string needs_text(const route::Needs& needs) {
   add(needs.dense, "a dense feature");
   add(needs.either, "a dense or sparse feature");
   add(needs.tokens, "word tokens");
+  add(needs.documents, "the question apart from its documents");
   return text;
 }
 
@@ -58,6 +60,7 @@ std::vector<CatalogueRow> catalogue() {
   }
   for (const auto& strategy : compose::strategies()) rows.push_back(sourced_row("strategy", strategy));
   for (const auto& policy : dispatch::policies()) rows.push_back(sourced_row("policy", policy));
+  for (const auto& method : learn::batch_methods()) rows.push_back(sourced_row("batch", method));
   for (const auto& tool : tool::tools()) rows.push_back(plain_row("tool", tool));
   for (const auto& checker : check::checkers()) rows.push_back(plain_row("checker", checker));
   for (const auto& family : check::families()) rows.push_back(plain_row("family", family));

@@ -10,7 +10,7 @@
 namespace thalamus::eval {
 
 struct CatalogueRow {
-  std::string level;  ///< route, feature, strategy, policy, tool, checker, family, format
+  std::string level;  ///< route, feature, strategy, policy, batch, tool, checker, family, format
   std::string name;
   std::string help;
   std::string source;           ///< arXiv id, RFC or empty

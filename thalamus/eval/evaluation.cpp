@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "thalamus/base/clock.h"
-#include "thalamus/base/json_writer.h"
-#include "thalamus/learn/evaluate.h"
+#include "thalamus/eval/scoring.h"
 #include "thalamus/learn/train.h"
 #include "thalamus/route/decide.h"
 #include "thalamus/route/router.h"
@@ -16,8 +16,9 @@ namespace thalamus::eval {
 namespace {
 
 constexpr std::string_view kSnapshotPrefix = "snapshot:";
-constexpr std::string_view kSinglePrefix = "single:";
+constexpr std::string_view kAll = "all";
 constexpr std::size_t kTimedRowsMax = 2'000;
+constexpr std::size_t kUntimedRows = 32;  // the first rows grow buffers and fill caches
 
 Result<std::shared_ptr<const route::Snapshot>> snapshot_of(const std::string& method,
                                                            const trace::OutcomeTable& training, std::uint64_t seed) {
@@ -49,197 +50,225 @@ void time_decisions(const route::Snapshot& snapshot, const trace::OutcomeTable& 
   core::Estimates estimates;
   core::Plan plan;
   std::vector<double> microseconds;
-  for (std::size_t i = 0; i < std::min(table.rows.size(), kTimedRowsMax); ++i) {
-    const trace::Row& row = table.rows[i];
-    const Nanoseconds begun = clock.now();
+  const auto decide = [&](const trace::Row& row) {
     feature::describe_row(row.prompt, row.messages, row.tools, description);
     estimates.reset(targets.size());
     snapshot.estimate(description, map, targets, scratch, estimates);
     route::decide(estimates, contract, targets, {}, {.input_tokens = description.input_tokens}, rng, plan);
+  };
+  for (std::size_t i = 0; i < std::min(table.rows.size(), kUntimedRows); ++i) decide(table.rows[i]);
+  for (std::size_t i = 0; i < std::min(table.rows.size(), kTimedRowsMax); ++i) {
+    const Nanoseconds begun = clock.now();
+    decide(table.rows[i]);
     microseconds.push_back((clock.now() - begun).seconds() * 1e6);
   }
   score.route_us_p50 = math::quantile(microseconds, 0.5);
   score.route_us_p99 = math::quantile(microseconds, 0.99);
 }
 
-/// Estimated against recorded quality over all recorded cells.
-void score_calibration(const learn::EstimateMatrix& estimates, const trace::OutcomeTable& table, MethodScore& score) {
-  if (estimates.has_preference) return;
-  std::vector<double> probability;
-  std::vector<double> outcome;
-  for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    for (std::size_t model = 0; model < table.models.size(); ++model) {
-      const trace::Cell& cell = table.rows[row].cells[model];
-      if (!cell.recorded()) continue;
-      probability.push_back(estimates.quality[row * estimates.models + model]);
-      outcome.push_back(cell.quality);
-    }
-  }
-  score.brier = math::brier(probability, outcome);
-  score.ece = math::calibration_error(probability, outcome);
+void append(learn::EstimateMatrix& to, const learn::EstimateMatrix& from) {
+  to.rows += from.rows;
+  to.models = from.models;
+  to.has_preference |= from.has_preference;
+  const auto add = [](std::vector<double>& a, const std::vector<double>& b) { a.insert(a.end(), b.begin(), b.end()); };
+  add(to.quality, from.quality);
+  add(to.quality_sd, from.quality_sd);
+  add(to.cost_usd, from.cost_usd);
+  add(to.seconds, from.seconds);
+  add(to.preference, from.preference);
 }
 
-struct Reference {
-  const learn::PolicyResult* best_single = nullptr;
-  const learn::PolicyResult* task_lookup = nullptr;
-  double cost_low = 0;
-  double cost_high = 0;
+/// One evaluation under way.
+struct Run {
+  const std::vector<Fold>& folds;
+  const trace::OutcomeTable& joined;
+  const EvaluationOptions& options;
+  Yardstick yardstick;
+  core::Contract contract;
+  double lambda = 0;
+  Evaluation out;
+  std::vector<Decided> decided;  ///< of out.methods, without the estimates
 };
 
-Reference reference_of(const std::vector<learn::Baseline>& baselines) {
-  Reference reference;
-  for (const auto& baseline : baselines) {
-    if (baseline.name == "best_single") reference.best_single = &baseline.result;
-    if (baseline.name == "task_lookup") reference.task_lookup = &baseline.result;
+Status run_method(Run& run, const std::string& name) {
+  Decided decided;
+  const base::SystemClock clock;
+  double train_seconds = 0;
+  std::shared_ptr<const route::Snapshot> snapshot;
+  for (const Fold& fold : run.folds) {
+    const Nanoseconds begun = clock.now();
+    TRY(snapshot, snapshot_of(name, fold.training, run.options.seed));
+    train_seconds += (clock.now() - begun).seconds();
+    const auto estimates = learn::estimate_table(*snapshot, fold.test);
+    const auto choices = learn::choose(estimates, run.contract, std::vector<core::Target>(fold.test.models.size()));
+    append(decided.estimates, estimates);
+    decided.choices.insert(decided.choices.end(), choices.begin(), choices.end());
   }
-  bool first = true;
-  for (const auto& baseline : baselines) {
-    if (!baseline.name.starts_with(kSinglePrefix)) continue;
-    const double cost = baseline.result.cost_usd_mean;
-    reference.cost_low = first ? cost : std::min(reference.cost_low, cost);
-    reference.cost_high = first ? cost : std::max(reference.cost_high, cost);
-    first = false;
+  MethodScore score = score_method(name, decided, run.yardstick, run.lambda);
+  score.train_seconds = name.starts_with(kSnapshotPrefix) ? 0 : train_seconds;
+  time_decisions(*snapshot, run.folds.back().test, run.contract, score);
+  if (run.options.robustness) {
+    RobustnessOptions options;
+    options.worth = run.options.worth;
+    options.seed = run.options.seed;
+    const RobustnessSubject subject{name, snapshot.get(), &run.folds.back().training, &run.folds.back().test};
+    TRY(auto rows, robustness_of(subject, options));
+    std::move(rows.begin(), rows.end(), std::back_inserter(run.out.robustness));
   }
-  return reference;
+  decided.estimates = {};
+  run.out.methods.push_back(std::move(score));
+  run.decided.push_back(std::move(decided));
+  return {};
 }
 
-void score_curve(const learn::EstimateMatrix& estimates, const trace::OutcomeTable& test, const Reference& reference,
-                 MethodScore& score) {
-  if (estimates.has_preference || reference.cost_high <= reference.cost_low) return;
-  const auto hull = math::non_decreasing_hull(learn::realised_curve(estimates, test));
-  score.aiq = math::average_quality(hull, reference.cost_low, reference.cost_high);
-  if (reference.best_single == nullptr || reference.best_single->cost_usd_mean <= 0) return;
-  if (const auto cost = math::cost_at_quality(hull, reference.best_single->quality_mean))
-    score.cost_ratio_at_best_single_quality = *cost / reference.best_single->cost_usd_mean;
-}
-
-MethodScore score_method(const std::string& name, const route::Snapshot& snapshot, const trace::OutcomeTable& test,
-                         const Reference& reference, const EvaluationOptions& options) {
-  MethodScore score;
-  score.name = name;
-  const core::Contract contract = contract_of(options);
-  const learn::EstimateMatrix estimates = learn::estimate_table(snapshot, test);
-  const std::vector<core::Target> targets(test.models.size());
-  const auto choices = learn::choose(estimates, contract, targets);
-  const learn::PolicyResult result = learn::score_choices(test, choices, name);
-  score.quality = result.quality_mean;
-  score.cost_usd_per_1k = result.cost_usd_mean * 1000;
-  score.seconds = result.seconds_mean;
-  score.unrecorded = result.unrecorded;
-  const base::Rng rng(options.seed);
-  score.quality_ci = math::paired_bootstrap(result.quality, {}, options.resamples, rng.fork("quality"));
-  if (reference.task_lookup != nullptr)
-    score.delta_task_lookup =
-        math::paired_bootstrap(result.quality, reference.task_lookup->quality, options.resamples, rng.fork("lookup"));
-  if (reference.best_single != nullptr)
-    score.delta_best_single =
-        math::paired_bootstrap(result.quality, reference.best_single->quality, options.resamples, rng.fork("single"));
-  score_calibration(estimates, test, score);
-  score_curve(estimates, test, reference, score);
-  time_decisions(snapshot, test, contract, score);
-  return score;
-}
-
-std::vector<std::string> expand(const std::vector<std::string>& methods) {
-  std::vector<std::string> names;
-  for (const auto& method : methods) {
-    if (method != "all") {
-      names.push_back(method);
-      continue;
-    }
-    for (const auto& record : route::methods())
-      if (record.name != "single") names.emplace_back(record.name);
-    names.emplace_back("auto");
+/// Intervals of all means and differences from one bootstrap over the test rows.
+void add_intervals(Run& run) {
+  std::vector<std::vector<double>> columns{run.yardstick.baseline("best_single").quality,
+                                           run.yardstick.baseline("task_lookup").quality};
+  const std::size_t first = columns.size();
+  for (const Decided& decided : run.decided) columns.push_back(decided.quality);
+  const base::Rng rng(run.options.seed);
+  const auto means = math::ResampledMeans::draw(columns, run.options.resamples, rng.fork("quality"));
+  std::size_t reference = columns.size();
+  for (std::size_t i = 0; i < run.out.methods.size(); ++i) {
+    MethodScore& method = run.out.methods[i];
+    method.quality_ci = means.mean(first + i);
+    method.delta_best_single = means.difference(first + i, 0);
+    method.delta_task_lookup = means.difference(first + i, 1);
+    if (method.name == run.options.reference) reference = first + i;
   }
-  return names;
+  if (reference == columns.size()) return;
+  run.out.reference = run.options.reference;
+  std::vector<std::string> names{"best_single", "task_lookup"};
+  std::vector<std::size_t> others{0, 1};
+  for (std::size_t i = 0; i < run.out.methods.size(); ++i) {
+    if (first + i == reference) continue;
+    names.push_back(run.out.methods[i].name);
+    others.push_back(first + i);
+  }
+  const auto family = math::holm_family(means, others, reference);
+  for (std::size_t i = 0; i < family.size(); ++i) run.out.family.push_back({names[i], "quality", family[i]});
 }
 
-void write_interval(base::JsonWriter& out, std::string_view name, const math::Interval& interval) {
-  out.key(name).begin_array().value(interval.low).value(interval.high).end_array();
+/// The same of the AIQ, by its first-order expansion over rows.
+void add_curve_intervals(Run& run) {
+  if (!run.yardstick.has_costs()) return;
+  std::vector<std::vector<double>> columns{zero_router_pseudo_values(run.yardstick)};
+  std::vector<std::string> names{"zero_router"};
+  std::vector<MethodScore*> owners{nullptr};
+  for (std::size_t i = 0; i < run.out.methods.size(); ++i) {
+    if (run.decided[i].aiq_pseudo.empty()) continue;
+    columns.push_back(run.decided[i].aiq_pseudo);
+    names.push_back(run.out.methods[i].name);
+    owners.push_back(&run.out.methods[i]);
+  }
+  const base::Rng rng(run.options.seed);
+  const auto means = math::ResampledMeans::draw(columns, run.options.resamples, rng.fork("aiq"));
+  std::size_t reference = columns.size();
+  for (std::size_t c = 1; c < columns.size(); ++c) {
+    owners[c]->curve->aiq_ci = means.mean(c);
+    if (names[c] == run.options.reference) reference = c;
+  }
+  if (reference == columns.size()) return;
+  std::vector<std::size_t> others;
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    if (c != reference) others.push_back(c);
+  const auto family = math::holm_family(means, others, reference);
+  for (std::size_t i = 0; i < family.size(); ++i) run.out.family.push_back({names[others[i]], "aiq", family[i]});
+}
+
+void describe(Run& run) {
+  Evaluation& out = run.out;
+  const Yardstick& yardstick = run.yardstick;
+  out.n_train = run.folds.front().training.rows.size();
+  out.n_test = run.joined.rows.size();
+  out.splits = run.folds.size();
+  out.models = run.joined.models;
+  out.tasks = yardstick.tasks;
+  out.cost_low_usd = yardstick.cost_low;
+  out.cost_high_usd = yardstick.cost_high;
+  if (yardstick.has_costs()) {
+    out.zero_router = yardstick.zero_router;
+    out.oracle_curve = yardstick.oracle;
+    out.zero_router_aiq = math::average_quality(yardstick.zero_router, yardstick.cost_low, yardstick.cost_high);
+    out.oracle_aiq = math::average_quality(yardstick.oracle, yardstick.cost_low, yardstick.cost_high);
+  }
+  for (const auto& baseline : yardstick.baselines) {
+    BaselineScore score{baseline.name,
+                        baseline.result.quality_mean,
+                        baseline.result.quality_macro,
+                        baseline.result.cost_usd_mean * 1000,
+                        baseline.result.seconds_mean,
+                        std::vector<double>(out.tasks.size(), 0.0)};
+    for (std::size_t row = 0; row < baseline.result.quality.size(); ++row)
+      score.task_quality[yardstick.task_of[row]] +=
+          baseline.result.quality[row] / static_cast<double>(out.tasks[yardstick.task_of[row]].rows);
+    out.baselines.push_back(std::move(score));
+  }
+}
+
+Status check_folds(const std::vector<Fold>& folds) {
+  if (folds.empty()) return fail(ErrorKind::kInvalidInput, "there is nothing to evaluate: no split has test rows");
+  for (const Fold& fold : folds) {
+    if (fold.training.models != fold.test.models)
+      return fail(ErrorKind::kInvalidInput,
+                  "the training and the test table have different models; keep the same with --models");
+    if (fold.test.rows.empty() || fold.training.rows.empty())
+      return fail(ErrorKind::kInvalidInput, "a split has no {} rows", fold.test.rows.empty() ? "test" : "training");
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<Evaluation> evaluate(const trace::OutcomeTable& training, const trace::OutcomeTable& test,
-                            const EvaluationOptions& options) {
-  if (training.models != test.models)
-    return fail(ErrorKind::kInvalidInput,
-                "the training and the test table have different models; keep the same with --models");
-  Evaluation out;
-  out.n_train = training.rows.size();
-  out.n_test = test.rows.size();
-  out.models = test.models;
-  const auto baselines = learn::baselines(training, test);
-  for (const auto& baseline : baselines)
-    out.baselines.push_back({baseline.name, baseline.result.quality_mean, baseline.result.cost_usd_mean * 1000,
-                             baseline.result.seconds_mean});
-  const Reference reference = reference_of(baselines);
-  for (const auto& name : expand(options.methods)) {
-    if (options.progress) options.progress(name);
-    auto snapshot = snapshot_of(name, training, options.seed);
-    if (!snapshot) {
-      if (options.methods.size() == 1 && options.methods[0] != "all") return std::unexpected(snapshot.error());
-      out.notes.push_back(fmt::format("{}: not evaluated: {}", name, snapshot.error().text()));
+std::vector<std::string> expand_methods(const std::vector<std::string>& methods) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  for (const auto& method : methods) {
+    if (method != kAll) {
+      add(method);
       continue;
     }
-    out.methods.push_back(score_method(name, **snapshot, test, reference, options));
+    for (const auto& record : route::methods())
+      if (record.name != "single") add(std::string(record.name));
+    add("auto");
   }
-  return out;
+  return names;
 }
 
-std::string to_text(const Evaluation& evaluation) {
-  std::string out = fmt::format("{}: {} training rows, {} test rows, {} models\n\n", evaluation.table,
-                                evaluation.n_train, evaluation.n_test, evaluation.models.size());
-  out += fmt::format("{:28} {:>8} {:>12} {:>9}\n", "baseline", "quality", "USD per 1k", "seconds");
-  for (const auto& row : evaluation.baselines)
-    out += fmt::format("{:28} {:8.4f} {:12.4f} {:9.3f}\n", row.name, row.quality, row.cost_usd_per_1k, row.seconds);
-  out += fmt::format("\n{:16} {:>7} {:>17} {:>24} {:>24} {:>11} {:>8} {:>6} {:>6} {:>9} {:>9}\n", "method", "quality",
-                     "95 % interval", "over task lookup", "over best single", "USD per 1k", "seconds", "brier", "ece",
-                     "us p50", "us p99");
-  const auto interval = [](const math::Interval& i) {
-    return fmt::format("{:+.4f} [{:+.3f},{:+.3f}]", i.mean, i.low, i.high);
-  };
-  for (const auto& row : evaluation.methods) {
-    out +=
-        fmt::format("{:16} {:7.4f} [{:.4f}, {:.4f}] {:>24} {:>24} {:11.4f} {:8.3f} {:6.3f} {:6.3f} {:9.1f} {:9.1f}\n",
-                    row.name, row.quality, row.quality_ci.low, row.quality_ci.high, interval(row.delta_task_lookup),
-                    interval(row.delta_best_single), row.cost_usd_per_1k, row.seconds, row.brier, row.ece,
-                    row.route_us_p50, row.route_us_p99);
-    if (row.unrecorded > 0)
-      out += fmt::format("{:16} {} decisions for a model without a recorded outcome score 0\n", "", row.unrecorded);
-  }
-  for (const auto& note : evaluation.notes) out += "note: " + note + "\n";
-  return out;
+Result<Evaluation> evaluate(trace::OutcomeTable training, trace::OutcomeTable test, const EvaluationOptions& options) {
+  std::vector<Fold> folds;
+  folds.push_back({std::move(training), std::move(test)});
+  return evaluate(std::move(folds), options);
 }
 
-std::string to_json(const Evaluation& evaluation) {
-  base::JsonWriter out;
-  out.begin_object().field("table", evaluation.table);
-  out.field("n_train", static_cast<std::uint64_t>(evaluation.n_train));
-  out.field("n_test", static_cast<std::uint64_t>(evaluation.n_test)).key("models").begin_array();
-  for (const auto& model : evaluation.models) out.value(model);
-  out.end_array().key("baselines").begin_object();
-  for (const auto& row : evaluation.baselines) {
-    out.key(row.name).begin_object().field("quality", row.quality).field("cost_usd_per_1k", row.cost_usd_per_1k);
-    out.field("seconds", row.seconds).end_object();
+Result<Evaluation> evaluate(std::vector<Fold> folds, const EvaluationOptions& options) {
+  CHECK_OK(check_folds(folds));
+  trace::OutcomeTable joined_rows;
+  std::vector<learn::Split> splits;
+  for (const Fold& fold : folds) splits.push_back({&fold.training, &fold.test});
+  if (folds.size() > 1) {
+    joined_rows.models = folds.front().test.models;
+    for (const Fold& fold : folds)
+      joined_rows.rows.insert(joined_rows.rows.end(), fold.test.rows.begin(), fold.test.rows.end());
   }
-  out.end_object().key("methods").begin_array();
-  for (const auto& row : evaluation.methods) {
-    out.begin_object().field("name", row.name).field("quality", row.quality);
-    write_interval(out, "quality_ci95", row.quality_ci);
-    out.field("cost_usd_per_1k", row.cost_usd_per_1k).field("seconds", row.seconds);
-    out.field("delta_task_lookup", row.delta_task_lookup.mean);
-    write_interval(out, "delta_task_lookup_ci95", row.delta_task_lookup);
-    out.field("delta_best_single", row.delta_best_single.mean);
-    write_interval(out, "delta_best_single_ci95", row.delta_best_single);
-    out.field("cost_ratio_at_best_single_quality", row.cost_ratio_at_best_single_quality).field("aiq", row.aiq);
-    out.field("brier", row.brier).field("ece", row.ece).field("route_us_p50", row.route_us_p50);
-    out.field("route_us_p99", row.route_us_p99).field("unrecorded", row.unrecorded).end_object();
+  const trace::OutcomeTable& joined = folds.size() > 1 ? joined_rows : folds.front().test;
+  Run run{folds, joined, options, make_yardstick(splits, joined), contract_of(options), 0, {}, {}};
+  if (options.worth && options.worth->answer_usd > 0) run.lambda = 1 / options.worth->answer_usd;
+  describe(run);
+  for (const auto& name : expand_methods(options.methods)) {
+    if (options.progress) options.progress(name);
+    if (const Status done = run_method(run, name); !done) {
+      if (options.methods.size() == 1 && options.methods[0] != kAll) return std::unexpected(done.error());
+      run.out.notes.push_back(fmt::format("{}: not evaluated: {}", name, done.error().text()));
+    }
   }
-  out.end_array().key("notes").begin_array();
-  for (const auto& note : evaluation.notes) out.value(note);
-  out.end_array().end_object();
-  return out.take() + "\n";
+  score_pareto(run.out.methods, run.yardstick);
+  add_intervals(run);
+  add_curve_intervals(run);
+  return std::move(run.out);
 }
 
 }  // namespace thalamus::eval

@@ -11,6 +11,7 @@
 #include "thalamus/feature/description.h"
 #include "thalamus/feature/json_scan.h"
 #include "thalamus/feature/letters.h"
+#include "thalamus/feature/question.h"
 #include "thalamus/feature/text_hash.h"
 #include "thalamus/feature/text_scan.h"
 #include "thalamus/feature/tokenize.h"
@@ -113,6 +114,7 @@ struct Frame {
   std::size_t messages = 1;
   bool system = false;
   Tools tools = Tools::kNone;
+  std::uint64_t user_begin = 0;  ///< where the last user message begins in the joined text
 };
 
 /// The first `bytes` bytes, less a code point that they hold only a part of.
@@ -135,9 +137,12 @@ class TextBuilder {
 
   void add(std::string_view piece) {
     if (!first_) put("\n");
+    added_ += piece.size() + (first_ ? 0 : 1);
     first_ = false;
     put(piece);
   }
+  /// Where the next piece will begin in the joined text.
+  [[nodiscard]] std::uint64_t next_begin() const noexcept { return first_ ? 0 : added_ + 1; }
   void finish() {
     count(text_.size());
     counts.finish();
@@ -187,6 +192,7 @@ class TextBuilder {
 
   std::string& text_;
   bool first_ = true;
+  std::uint64_t added_ = 0;  ///< bytes of the joined text
   std::size_t counted_ = 0;  ///< bytes of `text_`
   std::size_t blocks_ = 0;
   std::array<BlockMasks, kBlocksMax> masks_;
@@ -222,6 +228,17 @@ void read_tokens(std::span<const BlockMasks> masks, Description& out) {
       out.text, [&](std::size_t block) -> const BlockMasks& { return masks[block]; },
       [&](std::uint64_t token) { *next++ = token; });
   out.tokens.resize(std::min(static_cast<std::size_t>(next - out.tokens.data()), kTokensMax));
+}
+
+/// `message` is where the last user message begins in the whole text.
+void read_question(std::uint64_t message, Description& out) {
+  std::size_t begin = static_cast<std::size_t>(std::min<std::uint64_t>(message, out.text_bytes));
+  if (out.text.size() < out.text_bytes && begin > kTextHeadBytes) {
+    const std::uint64_t from_end = std::min<std::uint64_t>(out.text_bytes - begin, kTextTailBytes);
+    begin = out.text.size() - static_cast<std::size_t>(from_end);
+  }
+  const std::size_t count = count_question_tokens(out.text, std::min(begin, out.text.size()));
+  out.question_tokens_begin = out.tokens.size() - std::min(out.tokens.size(), count);
 }
 
 void set_count_signals(const TextCounts& counts, Description& out) {
@@ -307,7 +324,9 @@ void complete(const TextBuilder& builder, const Frame& frame, Reads reads, ReadT
   out.letters.clear();
   out.text_bytes = counts.bytes;
   out.text_hash = builder.hash.value();
+  out.question_tokens_begin = 0;
   if (reads.tokens || reads.signals) read_tokens(builder.masks(), out);
+  if (reads.tokens && reads.question) read_question(frame.user_begin, out);
   if (reads.letters) read_letters(out.text, builder.masks(), out.letters);
   std::optional<WordSet> words;
   if (reads.signals) set_word_signals(words.emplace(), out);
@@ -372,6 +391,7 @@ void describe(const core::Request& request, Description& out, Reads reads) {
   Frame frame{request.messages.size(), false, request.tools.empty() ? Tools::kNone : Tools::kMaybe};
   for (const core::Message& message : request.messages) {
     frame.system |= message.role == core::Role::kSystem;
+    if (message.role == core::Role::kUser) frame.user_begin = builder.next_begin();
     for (const core::Part& part : message.parts)
       if (part.kind == core::PartKind::kText) builder.add(part.text);
   }
@@ -390,15 +410,25 @@ void describe_text(std::string_view prompt, std::string_view tools_json, Descrip
 void describe_row(std::string_view prompt, std::string_view messages_json, std::string_view tools_json,
                   Description& out) {
   Frame frame{0};
+  std::string user_text;
   json_for_each_element(messages_json, [&](std::string_view message) {
     ++frame.messages;
+    bool user = false;
+    std::string_view content;
     json_for_each_member(message, [&](std::string_view key, std::string_view value) {
+      if (key == "content") content = value;
       if (key != "role") return true;
       frame.system |= value == "\"system\"" || value == "\"developer\"";
-      return false;
+      user = value == "\"user\"";
+      return true;
     });
+    if (user && content.starts_with('"')) {
+      user_text.clear();
+      json_append_string(content, user_text);
+    }
     return true;
   });
+  if (const auto at = prompt.rfind(user_text); !user_text.empty() && at != prompt.npos) frame.user_begin = at;
   if (frame.messages == 0) frame.messages = 1;
   describe_framed(prompt, frame, tools_json, out);
 }

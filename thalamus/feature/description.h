@@ -43,19 +43,26 @@ struct Reads {
   bool signals = false;
   bool tokens = false;
   bool letters = false;
+  bool question = false;  ///< where the question begins among the tokens; of use with `tokens`
   [[nodiscard]] constexpr Reads operator|(Reads other) const noexcept {
-    return {signals || other.signals, tokens || other.tokens, letters || other.letters};
+    return {signals || other.signals, tokens || other.tokens, letters || other.letters, question || other.question};
   }
   [[nodiscard]] bool operator==(const Reads&) const = default;
 };
-inline constexpr Reads kReadsAll{true, true, true};
+inline constexpr Reads kReadsAll{true, true, true, true};
+
+/// What a transform does that would take milliseconds: compute it now, or stand in for it with what is known already.
+enum class Patience : std::uint8_t { kCompute, kStandIn };
 
 /// Reusable: describing a second request into the same object allocates nothing once its capacity suffices
 /// (`reserve` makes it suffice for all).
 struct Description {
   std::string text;                   ///< all message text joined by newlines; sampled where long
   std::vector<std::uint64_t> tokens;  ///< token_hash of each lower-cased word token, in order
-  std::string letters;                ///< lower-cased, UTF-8 also where `text` is not, white space runs as one space
+  /// Index in `tokens` of the last paragraph of the last user message: what precedes it are documents, instructions or
+  /// earlier turns. 0 where nothing precedes it.
+  std::size_t question_tokens_begin = 0;
+  std::string letters;  ///< lower-cased, UTF-8 also where `text` is not, white space runs as one space
   std::array<float, kSignalCount> signals{};
   std::string task_hint;                ///< the caller's own label; empty if none
   std::uint64_t text_bytes = 0;         ///< of the whole text
@@ -65,6 +72,7 @@ struct Description {
   bool has_images = false;
   bool has_tools = false;
   bool wants_json_schema = false;
+  Patience patience = Patience::kCompute;  ///< the caller's own; `describe` leaves it as it is
 
   void reserve();
   [[nodiscard]] float signal(Signal which) const noexcept { return signals[static_cast<std::size_t>(which)]; }

@@ -54,10 +54,15 @@ class Feature {
   [[nodiscard]] virtual std::size_t dense_size() const noexcept = 0;
   /// Number of sparse terms; 0 for a dense feature.
   [[nodiscard]] virtual std::size_t sparse_size() const noexcept { return 0; }
-  /// Fills `out` (dense_size long), finite numbers only. Allocates nothing.
+  /// Fills `out` (dense_size long), finite numbers only. Allocates nothing, unless it is slow and may compute now.
   virtual void transform(const Description& description, std::span<float> out) const noexcept = 0;
   /// Fills `out`. Allocates nothing once `out` is reserved.
   virtual void transform_sparse(const Description& description, SparseVector& out) const noexcept;
+  /// False where a transform would take milliseconds now, or stand in for what it has not computed (Patience).
+  [[nodiscard]] virtual bool ready(const Description&) const noexcept { return true; }
+  /// Of slow features: computes in the background what a transform needs, then calls `done` once, on a thread of its
+  /// own. False, and `done` is dropped, where there is nothing to compute or too much waits already.
+  [[nodiscard]] virtual bool request(const Description&, std::function<void()>) const { return false; }
   virtual void save(base::ByteWriter& out) const = 0;
 };
 
@@ -66,7 +71,7 @@ struct FeatureRecord {
   std::string_view name;
   std::string_view help;
   std::string_view source;        ///< paper or section, may be empty
-  double latency_class_us = 0;    ///< 1, 10 or 100: of one transform of a 2 KB prompt
+  double latency_class_us = 0;    ///< 1, 10, 100 or 10,000: of one transform of a 2 KB prompt
   std::uint64_t schema_hash = 0;  ///< changes with the meaning of the numbers
   bool sparse = false;
   Reads reads = kReadsAll;  ///< what a transform reads beyond what is always filled

@@ -1,6 +1,7 @@
 #include "thalamus/feature/feature_set.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/text.h"
@@ -113,6 +114,32 @@ void FeatureSet::transform(const Description& description, std::span<float> dens
     offset += size;
     if (feature->sparse_size() > 0) feature->transform_sparse(description, sparse);
   }
+}
+
+bool FeatureSet::ready(const Description& description) const noexcept {
+  return std::all_of(features_.begin(), features_.end(),
+                     [&](const auto& feature) { return feature->ready(description); });
+}
+
+bool FeatureSet::request(const Description& description, std::function<void()> done) const {
+  // One part is this call's own, so that `done` cannot come before the last feature was asked.
+  const auto parts = std::make_shared<std::atomic<std::size_t>>(1);
+  const auto shared = std::make_shared<std::function<void()>>(std::move(done));
+  const auto part_done = [parts, shared] {
+    if (parts->fetch_sub(1) == 1) (*shared)();
+  };
+  bool asked = false;
+  for (const auto& feature : features_) {
+    if (feature->ready(description)) continue;
+    parts->fetch_add(1);
+    if (feature->request(description, part_done)) {
+      asked = true;
+    } else {
+      parts->fetch_sub(1);
+    }
+  }
+  if (asked) part_done();
+  return asked;
 }
 
 Reads FeatureSet::reads() const noexcept {

@@ -31,6 +31,12 @@ class FeatureSet {
   /// `dense` is dense_size() long; `sparse` is cleared where no feature is sparse. Allocates nothing once reserved.
   void transform(const Description& description, std::span<float> dense, SparseVector& sparse) const noexcept;
 
+  /// False where `transform` would wait for a slow feature, or let it stand in: `request` it first.
+  [[nodiscard]] bool ready(const Description& description) const noexcept;
+  /// Lets the slow features that are not ready compute in the background; `done` is called once, on another thread,
+  /// when all of them have. False, and `done` is dropped, where none was asked.
+  [[nodiscard]] bool request(const Description& description, std::function<void()> done) const;
+
   /// What all of them together read of a description.
   [[nodiscard]] Reads reads() const noexcept;
   [[nodiscard]] std::size_t dense_size() const noexcept { return dense_size_; }

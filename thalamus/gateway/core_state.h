@@ -27,7 +27,9 @@ struct Shared {
 
 struct CoreState {
   CoreState(std::size_t core_index, Shared& shared_state, net::Connector& connector, std::uint64_t seed)
-      : index(core_index), shared(shared_state), client(connector, shared_state.clock), rng(seed) {}
+      : index(core_index), shared(shared_state), client(connector, shared_state.clock), rng(seed) {
+    description.patience = feature::Patience::kStandIn;  // a serving core never waits for an encoder
+  }
 
   std::size_t index;
   Shared& shared;

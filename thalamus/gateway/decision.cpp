@@ -91,7 +91,9 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
     core.states[i] = i < route.model_count ? route.policy->state(route.policy_index[i], now) : core::TargetState{};
   const std::span<const core::TargetState> known(core.states.data(), route.targets.size());
   core.estimates.reset(route.targets.size());
+  decision.stands_in = false;
   if (route.snapshot && needs.claimed_by < 0) {
+    decision.stands_in = !route.snapshot->ready(core.description);
     route.snapshot->estimate(core.description, route.target_map, route.targets, core.scratch, core.estimates);
     route::decide(core.estimates, decision.contract, route.targets, known, needs, core.rng, decision.plan,
                   route.decide);
@@ -147,8 +149,14 @@ Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& 
   return {};
 }
 
+void decide_again(CoreState& core, const core::Request& request, Decision& decision) {
+  choose(core, request, decision, core.shared.clock.now());
+}
+
 std::string Decision::reason_text(const core::Estimates& rows) const {
-  return route::explain(plan, rows, contract, route->targets);
+  std::string text = route::explain(plan, rows, contract, route->targets);
+  if (stands_in) text += "; a slow feature was not ready in time, so its mean stood in for it";
+  return text;
 }
 
 std::string Decision::to_json(const core::Estimates& rows) const {

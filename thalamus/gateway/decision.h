@@ -19,6 +19,7 @@ struct Decision {
   std::optional<tool::Solution> solution;  ///< of the tool that claimed
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
+  bool stands_in = false;                 ///< a slow feature was not ready, and what is known stood in for it
   std::vector<core::Estimate> estimates;  ///< of the route's targets; tools' rows are zero
   std::vector<float> features;
 
@@ -41,5 +42,8 @@ struct Decision {
 /// `request` and `decision` are filled as far as it got.
 [[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http,
                              core::Request& request, Decision& decision);
+
+/// Describes, estimates and decides once more, after slow features had time to be computed.
+void decide_again(CoreState& core, const core::Request& request, Decision& decision);
 
 }  // namespace thalamus::gateway

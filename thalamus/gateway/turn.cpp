@@ -9,6 +9,7 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/gateway/slow_features.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/route/explain.h"
 
@@ -309,6 +310,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .answer = {}};
   core.shared.telemetry.in_flight(core.index, 1);
   auto prepared = prepare(core, *turn.runtime, http, turn.request, turn.decision);
+  if (prepared && turn.decision.stands_in) co_await decide_with_slow_features(core, turn.request, turn.decision);
   if (!prepared) {
     co_await send_error(turn, prepared.error());
   } else {
@@ -324,6 +326,7 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
   core::Request request;
   Decision decision;
   auto prepared = prepare(core, *runtime, http, request, decision);
+  if (prepared && decision.stands_in) co_await decide_with_slow_features(core, request, decision);
   net::Headers headers;
   headers.add("content-type", "application/json");
   std::string body;

@@ -3,57 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <mutex>
+
+#include "thalamus/base/parallel.h"
 
 namespace thalamus::learn {
 namespace {
-
-/// Every feature that some candidate reads, once; the signals last because the heads read them too.
-std::vector<feature::FeatureSpec> union_of_features(const std::vector<Candidate>& candidates) {
-  std::vector<feature::FeatureSpec> all;
-  const auto add = [&](const feature::FeatureSpec& spec) {
-    const bool there = std::any_of(all.begin(), all.end(), [&](const auto& other) { return other.name == spec.name; });
-    if (!there) all.push_back(spec);
-  };
-  for (const Candidate& candidate : candidates)
-    for (const feature::FeatureSpec& spec : candidate.features) add(spec);
-  add({"signals", {}});
-  return all;
-}
-
-/// Copies the dense blocks of one candidate out of rows that hold all features.
-class Columns {
- public:
-  Columns(const feature::FeatureSet& all, const Candidate& candidate) : row_size_(all.dense_size()) {
-    for (const feature::FeatureSpec& spec : candidate.features) {
-      const auto block = all.block(spec.name);
-      if (block.size == 0) {
-        sparse_ |= feature::find_feature(spec.name)->sparse;
-        continue;
-      }
-      blocks_.push_back(block);
-      size_ += block.size;
-    }
-  }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] bool sparse() const noexcept { return sparse_; }
-  [[nodiscard]] std::vector<float> take(std::span<const float> dense) const {
-    std::vector<float> out;
-    const std::size_t rows = row_size_ == 0 ? 0 : dense.size() / row_size_;
-    out.reserve(rows * size_);
-    for (std::size_t row = 0; row < rows; ++row)
-      for (const auto& block : blocks_) {
-        const auto part = dense.subspan(row * row_size_ + block.offset, block.size);
-        out.insert(out.end(), part.begin(), part.end());
-      }
-    return out;
-  }
-
- private:
-  std::size_t row_size_ = 0;
-  std::vector<feature::FeatureSet::Block> blocks_;
-  std::size_t size_ = 0;
-  bool sparse_ = false;
-};
 
 /// One fold: the rows to fit on, the rows held back, and the features fitted on the former.
 struct Fold {
@@ -65,25 +20,32 @@ struct Fold {
 };
 
 Result<Fold> make_fold(const Dataset& data, std::span<const std::uint32_t> fold_of, std::size_t fold,
-                       const std::vector<feature::FeatureSpec>& specs, bool tokens, const base::Rng& rng) {
+                       const std::vector<feature::FeatureSpec>& specs, Dataset::Want want, const base::Rng& rng) {
   Fold result;
   for (std::size_t i = 0; i < data.rows(); ++i)
-    (fold_of[i] == fold ? result.held : result.fitted).push_back(static_cast<std::uint32_t>(i));
+    if (fold_of[i] != kNotUsed)
+      (fold_of[i] == fold ? result.held : result.fitted).push_back(static_cast<std::uint32_t>(i));
   TRY(result.features, feature::FeatureSet::fit(specs, data.source(result.fitted), rng));
-  result.training = data.training_set(result.fitted, result.features, {.tokens = tokens});
-  result.held_set = data.training_set(result.held, result.features, {.tokens = false});
+  result.training = data.training_set(result.fitted, result.features, want);
+  result.held_set = data.training_set(result.held, result.features, {});
   return result;
 }
 
-Status estimate_held(const Dataset& data, const Fold& fold, const Candidate& candidate, base::Rng rng, HeldOut& out) {
+SeenPrompts prompts_of(const Dataset& data, std::span<const std::uint32_t> positions) {
+  SeenPrompts keys;
+  keys.reserve(positions.size());
+  for (const std::uint32_t position : positions) keys.push_back(data.prompt_key(position));
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+/// Fills the held rows of `quality` (positions x models); 1 where the candidate is a policy.
+Result<char> estimate_held(const Dataset& data, const Fold& fold, const Candidate& candidate, base::Rng rng,
+                           std::vector<double>& out) {
   TRY(const auto* method, route::require_method(candidate.method));
-  const Columns columns(fold.features, candidate);
-  route::TrainingSet training = fold.training;
-  training.dense = columns.take(fold.training.dense);
-  training.dense_size = columns.size();
-  if (!columns.sparse()) training.sparse = {};
-  TRY(const auto router, method->fit(training, candidate.options, rng));
-  out.preference = router->output() == route::Output::kPreference;
+  const FeatureRange range = feature_range(fold.features, candidate);
+  TRY(const auto router, method->fit(restrict_features(fold.training, range), candidate.options, rng));
 
   route::Scratch scratch;
   scratch.sums.resize(route::kScratchSums);
@@ -91,21 +53,20 @@ Status estimate_held(const Dataset& data, const Fold& fold, const Candidate& can
   const std::size_t models = data.models();
   std::vector<float> quality(models);
   std::vector<float> sd(models);
-  const std::vector<float> dense = columns.take(fold.held_set.dense);
   feature::Description description;
   for (std::size_t i = 0; i < fold.held.size(); ++i) {
     data.describe(fold.held[i], description);
-    route::FeatureView view{&description, std::span(dense).subspan(i * columns.size(), columns.size()), {}};
-    if (columns.sparse()) {
+    route::FeatureView view{&description, fold.held_set.dense_row(i).subspan(range.begin, range.size), {}};
+    if (range.sparse) {
       const auto begin = static_cast<std::size_t>(fold.held_set.sparse.offsets[i]);
       const auto count = static_cast<std::size_t>(fold.held_set.sparse.offsets[i + 1]) - begin;
       view.sparse = {std::span(fold.held_set.sparse.ids).subspan(begin, count),
                      std::span(fold.held_set.sparse.values).subspan(begin, count)};
     }
     router->estimate(view, scratch, quality, sd);
-    for (std::size_t m = 0; m < models; ++m) out.quality[fold.held[i] * models + m] = static_cast<double>(quality[m]);
+    for (std::size_t m = 0; m < models; ++m) out[fold.held[i] * models + m] = static_cast<double>(quality[m]);
   }
-  return {};
+  return static_cast<char>(router->output() == route::Output::kPreference ? 1 : 0);
 }
 
 void estimate_amounts(const Dataset& data, const Fold& fold, const Heads& heads, CrossValidation& out) {
@@ -121,6 +82,52 @@ void estimate_amounts(const Dataset& data, const Fold& fold, const Heads& heads,
 }
 
 }  // namespace
+
+std::vector<feature::FeatureSpec> union_of_features(const std::vector<Candidate>& candidates) {
+  std::vector<feature::FeatureSpec> all;
+  const auto add = [&](const feature::FeatureSpec& spec) {
+    const bool there = std::any_of(all.begin(), all.end(), [&](const auto& other) { return other.name == spec.name; });
+    if (!there) all.push_back(spec);
+  };
+  // The longest lists first: a shorter list is then a stretch of a longer one.
+  std::vector<const Candidate*> order;
+  for (const Candidate& candidate : candidates) order.push_back(&candidate);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Candidate* a, const Candidate* b) { return a->features.size() > b->features.size(); });
+  for (const Candidate* candidate : order)
+    for (const feature::FeatureSpec& spec : candidate->features)
+      if (spec.name != "signals") add(spec);
+  add({"signals", {}});
+  return all;
+}
+
+FeatureRange feature_range(const feature::FeatureSet& all, const Candidate& candidate) {
+  FeatureRange range;
+  for (const feature::FeatureSpec& spec : candidate.features) {
+    const auto block = all.block(spec.name);
+    if (block.size == 0) {
+      range.sparse |= feature::find_feature(spec.name)->sparse;
+      continue;
+    }
+    const std::size_t end = std::max(range.size == 0 ? 0 : range.begin + range.size, block.offset + block.size);
+    range.begin = range.size == 0 ? block.offset : std::min(range.begin, block.offset);
+    range.size = end - range.begin;
+  }
+  return range;
+}
+
+route::TrainingSet restrict_features(const route::TrainingSet& all, const FeatureRange& range) {
+  route::TrainingSet set = all;
+  set.dense_size = range.size;
+  set.dense.clear();
+  set.dense.reserve(all.rows * range.size);
+  for (std::size_t row = 0; row < all.rows; ++row) {
+    const auto part = all.dense_row(row).subspan(range.begin, range.size);
+    set.dense.insert(set.dense.end(), part.begin(), part.end());
+  }
+  if (!range.sparse) set.sparse = {};
+  return set;
+}
 
 Result<Heads> fit_heads(const Dataset& data, std::span<const std::uint32_t> positions, const route::TrainingSet& set,
                         HeadSet which) {
@@ -153,29 +160,41 @@ Result<CrossValidation> cross_validate(const Dataset& data, std::span<const std:
   out.seconds.assign(cells, 0.0);
   out.best_single.assign(data.rows(), 0);
   const auto specs = union_of_features(candidates);
-  bool tokens = false;
+  Dataset::Want want;
   for (const Candidate& candidate : candidates) {
     TRY(const auto* method, route::require_method(candidate.method));
-    tokens |= method->needs.tokens;
+    want.tokens |= method->needs.tokens;
+    want.documents |= method->needs.documents;
   }
   const double steps = static_cast<double>(folds) * static_cast<double>(candidates.size() + 1);
   double done = 0;
-  for (std::size_t f = 0; f < folds; ++f) {
+  std::mutex mutex;
+  for (HeldOut& held : out.candidates) held.seen.resize(folds);
+  std::vector<std::vector<char>> preference(folds, std::vector<char>(candidates.size(), 0));
+  CHECK_OK(base::parallel_for(folds, base::cores(), [&](std::size_t f) -> Status {
     const base::Rng fold_rng = rng.fork("fold" + std::to_string(f));
-    TRY(const Fold fold, make_fold(data, fold_of, f, specs, tokens, fold_rng));
+    TRY(const Fold fold, make_fold(data, fold_of, f, specs, want, fold_rng));
     TRY(const Heads heads, fit_heads(data, fold.fitted, fold.training, HeadSet::kForDecisions));
     estimate_amounts(data, fold, heads, out);
     const auto means = route::model_means(fold.training);
     const auto best = std::max_element(means.mean.begin(), means.mean.end()) - means.mean.begin();
     for (const std::uint32_t position : fold.held) out.best_single[position] = static_cast<std::int32_t>(best);
-    done += 1;
+    const auto seen = std::make_shared<const SeenPrompts>(prompts_of(data, fold.fitted));
     for (std::size_t c = 0; c < candidates.size(); ++c) {
-      if (progress && !progress("cross-validation", done / steps))
-        return fail(ErrorKind::kCancelled, "training was interrupted");
-      CHECK_OK(estimate_held(data, fold, candidates[c], fold_rng.fork(candidates[c].method), out.candidates[c]));
-      done += 1;
+      {
+        const std::lock_guard lock(mutex);
+        done += 1;
+        if (progress && !progress("cross-validation", done / steps))
+          return fail(ErrorKind::kCancelled, "training was interrupted");
+      }
+      HeldOut& held = out.candidates[c];
+      TRY(preference[f][c],
+          estimate_held(data, fold, candidates[c], fold_rng.fork(candidates[c].method), held.quality));
+      held.seen[f] = seen;
     }
-  }
+    return {};
+  }));
+  for (std::size_t c = 0; c < candidates.size(); ++c) out.candidates[c].preference = preference[0][c] != 0;
   return out;
 }
 

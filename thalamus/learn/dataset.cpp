@@ -8,6 +8,7 @@
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/rng.h"
+#include "thalamus/route/documents.h"
 
 namespace thalamus::learn {
 namespace {
@@ -122,6 +123,7 @@ route::TrainingSet Dataset::training_set(std::span<const std::uint32_t> position
       set.tokens.insert(set.tokens.end(), distinct.begin(), distinct.end());
     }
     set.token_offsets.push_back(set.tokens.size());
+    if (want.documents) route::append_documents(description, set);
     set.text_bytes.push_back(static_cast<float>(description.text_bytes));
     const auto [found, added] =
         task_index.emplace(row(positions[i]).task, static_cast<std::uint32_t>(set.task_names.size()));

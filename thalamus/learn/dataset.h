@@ -39,6 +39,7 @@ class Dataset {
   /// Features and outcomes of some positions; tokens only if asked for.
   struct Want {
     bool tokens = false;
+    bool documents = false;
   };
   [[nodiscard]] route::TrainingSet training_set(std::span<const std::uint32_t> positions,
                                                 const feature::FeatureSet& features, Want want) const;

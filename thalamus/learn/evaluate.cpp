@@ -81,7 +81,7 @@ std::int32_t best_model(const trace::OutcomeTable& training, const std::vector<s
   return best;
 }
 
-PolicyResult task_lookup(const trace::OutcomeTable& training, const trace::OutcomeTable& test, std::string name) {
+std::vector<std::int32_t> lookup_choices(const trace::OutcomeTable& training, const trace::OutcomeTable& test) {
   const auto tasks = rows_by_task(training);
   const std::int32_t fallback = best_model(training, all_rows(training), test);
   std::map<std::string_view, std::int32_t> best;
@@ -91,7 +91,7 @@ PolicyResult task_lookup(const trace::OutcomeTable& training, const trace::Outco
     const auto found = best.find(row.task);
     choices.push_back(found == best.end() ? fallback : found->second);
   }
-  return score_choices(test, choices, std::move(name));
+  return choices;
 }
 
 enum class FreeFailures : std::uint8_t { kNo, kYes };
@@ -141,6 +141,31 @@ PolicyResult expected_random(const trace::OutcomeTable& table) {
     result.seconds.push_back(seconds);
   }
   finish(result, table);
+  return result;
+}
+
+/// Row by row the expected outcome of the hull's mixture at a cost.
+PolicyResult zero_router(const trace::OutcomeTable& test, double cost) {
+  const auto hull = zero_router_hull(test);
+  std::size_t above = 0;
+  while (above + 1 < hull.size() && hull[above].cost < cost) ++above;
+  const std::size_t below = above == 0 || hull[above].cost < cost ? above : above - 1;
+  const double width = hull[above].cost - hull[below].cost;
+  const double share = width > 0 ? (cost - hull[below].cost) / width : 1;
+  const auto single = [&](std::size_t vertex) {
+    return score_choices(
+        test, std::vector<std::int32_t>(test.rows.size(), static_cast<std::int32_t>(hull[vertex].label)), "");
+  };
+  const PolicyResult cheap = single(below);
+  PolicyResult result = single(above);
+  result.name = "zero_router";
+  result.unrecorded = std::max(result.unrecorded, cheap.unrecorded);
+  for (std::size_t i = 0; i < result.quality.size(); ++i) {
+    result.quality[i] = (1 - share) * cheap.quality[i] + share * result.quality[i];
+    result.cost_usd[i] = (1 - share) * cheap.cost_usd[i] + share * result.cost_usd[i];
+    result.seconds[i] = (1 - share) * cheap.seconds[i] + share * result.seconds[i];
+  }
+  finish(result, test);
   return result;
 }
 
@@ -223,60 +248,59 @@ std::vector<std::int32_t> choose(const EstimateMatrix& estimates, const core::Co
   return choices;
 }
 
-std::vector<math::CurvePoint> realised_curve(const EstimateMatrix& estimates, const trace::OutcomeTable& table) {
-  struct Change {
-    double lambda;
-    double quality;
-    double cost;
-  };
-  std::vector<Change> changes;
-  double quality = 0;
-  double cost = 0;
-  std::vector<double> breakpoints;
-  std::vector<std::size_t> winners;
-  for (std::size_t i = 0; i < estimates.rows; ++i) {
-    const std::size_t begin = i * estimates.models;
-    math::envelope(std::span(estimates.quality).subspan(begin, estimates.models),
-                   std::span(estimates.cost_usd).subspan(begin, estimates.models), breakpoints, winners);
-    if (winners.empty()) continue;
-    const trace::Cell* current = &cell_of(table.rows[i], winners[0]);
-    quality += or_zero(current->quality);
-    cost += or_zero(current->cost_usd);
-    for (std::size_t b = 0; b < breakpoints.size(); ++b) {
-      const trace::Cell* next = &cell_of(table.rows[i], winners[b + 1]);
-      changes.push_back({breakpoints[b], or_zero(next->quality) - or_zero(current->quality),
-                         or_zero(next->cost_usd) - or_zero(current->cost_usd)});
-      current = next;
+SweepInput SweepInput::of(const trace::OutcomeTable& table) {
+  SweepInput input;
+  for (const trace::Row& row : table.rows) {
+    for (std::size_t m = 0; m < table.models.size(); ++m) {
+      input.quality.push_back(cell_of(row, m).quality);
+      input.cost_usd.push_back(cell_of(row, m).cost_usd);
     }
   }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    return std::tie(a.lambda, a.quality, a.cost) < std::tie(b.lambda, b.quality, b.cost);
-  });
-  const auto n = static_cast<double>(std::max<std::size_t>(1, estimates.rows));
-  std::vector<math::CurvePoint> points{{cost / n, quality / n, 0}};
-  for (std::size_t c = 0; c < changes.size(); ++c) {
-    quality += changes[c].quality;
-    cost += changes[c].cost;
-    const bool last_of_lambda = c + 1 == changes.size() || changes[c + 1].lambda != changes[c].lambda;
-    if (last_of_lambda) points.push_back({cost / n, quality / n, points.size()});
-  }
-  return points;
+  return input;
+}
+
+math::Sweep SweepInput::sweep(const EstimateMatrix& estimates) const noexcept {
+  return {estimates.rows,     estimates.models, estimates.has_preference ? estimates.preference : estimates.quality,
+          estimates.cost_usd, quality,          cost_usd};
+}
+
+math::Sweep SweepInput::oracle(std::size_t models) const noexcept {
+  return {models == 0 ? 0 : quality.size() / models, models, quality, cost_usd, quality, cost_usd};
+}
+
+std::vector<math::CurvePoint> realised_curve(const EstimateMatrix& estimates, const trace::OutcomeTable& table) {
+  const SweepInput input = SweepInput::of(table);
+  return math::as_curve(math::swept_curve(input.sweep(estimates)));
 }
 
 std::vector<Baseline> baselines(const trace::OutcomeTable& training, const trace::OutcomeTable& test) {
+  const Split split{&training, &test};
+  return baselines(std::span(&split, 1), test);
+}
+
+std::vector<Baseline> baselines(std::span<const Split> splits, const trace::OutcomeTable& joined) {
+  std::vector<std::int32_t> best_single;
+  std::vector<std::int32_t> task_lookup;
+  for (const Split& split : splits) {
+    const std::int32_t best = best_model(*split.training, all_rows(*split.training), *split.test);
+    best_single.insert(best_single.end(), split.test->rows.size(), best);
+    const auto looked_up = lookup_choices(*split.training, *split.test);
+    task_lookup.insert(task_lookup.end(), looked_up.begin(), looked_up.end());
+  }
   std::vector<Baseline> rows;
   const auto add = [&](PolicyResult result) { rows.push_back({result.name, std::move(result)}); };
-  const auto constant = [&](std::int32_t model, std::string name) {
-    return score_choices(test, std::vector<std::int32_t>(test.rows.size(), model), std::move(name));
-  };
-  add(expected_random(test));
-  add(constant(best_model(training, all_rows(training), test), "best_single"));
-  add(task_lookup(training, test, "task_lookup"));
-  add(task_lookup(test, test, "dataset_oracle"));
-  add(oracle(test, FreeFailures::kNo, "oracle"));
-  add(oracle(test, FreeFailures::kYes, "oracle_free_failures"));
-  for (std::size_t m = 0; m < test.models.size(); ++m)
-    add(constant(static_cast<std::int32_t>(m), "single:" + test.models[m]));
+  add(expected_random(joined));
+  add(score_choices(joined, best_single, "best_single"));
+  const double best_single_cost = rows.back().result.cost_usd_mean;
+  add(score_choices(joined, task_lookup, "task_lookup"));
+  add(score_choices(joined, lookup_choices(joined, joined), "dataset_oracle"));
+  add(oracle(joined, FreeFailures::kNo, "oracle"));
+  add(oracle(joined, FreeFailures::kYes, "oracle_free"));
+  add(zero_router(joined, best_single_cost));
+  for (std::size_t m = 0; m < joined.models.size(); ++m) {
+    const std::vector<std::int32_t> always(joined.rows.size(), static_cast<std::int32_t>(m));
+    add(score_choices(joined, always, "single:" + joined.models[m]));
+  }
   return rows;
 }
 

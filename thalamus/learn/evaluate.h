@@ -55,6 +55,17 @@ struct EstimateMatrix {
 [[nodiscard]] std::vector<std::int32_t> choose(const EstimateMatrix& estimates, const core::Contract& contract,
                                                std::span<const core::Target> targets);
 
+/// Recorded outcomes beside the estimates that a curve is swept with; of a direct policy its preference stands for
+/// quality.
+struct SweepInput {
+  std::vector<double> quality;  ///< rows x models, NaN where not recorded
+  std::vector<double> cost_usd;
+  [[nodiscard]] static SweepInput of(const trace::OutcomeTable& table);
+  [[nodiscard]] math::Sweep sweep(const EstimateMatrix& estimates) const noexcept;
+  /// The outcomes as their own estimates: the lambda-oracle.
+  [[nodiscard]] math::Sweep oracle(std::size_t models) const noexcept;
+};
+
 /// The exact quality-cost curve of argmax quality - lambda * cost: recorded outcomes at every critical lambda, from
 /// quality first to the cheapest.
 [[nodiscard]] std::vector<math::CurvePoint> realised_curve(const EstimateMatrix& estimates,
@@ -65,9 +76,19 @@ struct Baseline {
   std::string name;
   PolicyResult result;
 };
-/// random (expected), best single (of the training table), task lookup (told the task), oracle, oracle with free
-/// failures, dataset oracle, and each single model.
+/// random (expected), best_single (of the training table), task_lookup (told the task; best_single where the task is
+/// new), dataset_oracle (the lookup with the test's own labels), oracle (the cheapest of the best), oracle_free (the
+/// same with unsolved requests for nothing), zero_router (the mixture of two single models that costs what best_single
+/// costs; without costs the best single model in hindsight), and each single model.
 [[nodiscard]] std::vector<Baseline> baselines(const trace::OutcomeTable& training, const trace::OutcomeTable& test);
+/// One training and test table of a protocol with several. Borrowed.
+struct Split {
+  const trace::OutcomeTable* training = nullptr;
+  const trace::OutcomeTable* test = nullptr;
+};
+/// The same over several splits: `joined` holds the rows of all tests in order. What needs training (best_single,
+/// task_lookup) comes from each split's own; the rest is of the joined table.
+[[nodiscard]] std::vector<Baseline> baselines(std::span<const Split> splits, const trace::OutcomeTable& joined);
 
 /// Hull of the single models' points: what randomising between them gives.
 [[nodiscard]] std::vector<math::CurvePoint> zero_router_hull(const trace::OutcomeTable& table);

@@ -11,7 +11,7 @@ namespace thalamus::learn {
 namespace {
 
 constexpr std::size_t kPairsMax = 200'000;
-constexpr std::size_t kDenseScanRowsMax = 20'000;  // a full scan is too slow to serve beyond
+constexpr std::size_t kNeighborRowsMax = 50'000;  // beyond, held-out neighbour searches take too long
 
 double finite_or_zero(double value) noexcept { return std::isnan(value) ? 0.0 : value; }
 
@@ -49,14 +49,16 @@ std::vector<Candidate> auto_candidates(const Dataset& data) {
   candidates.push_back({"prompt_length", {}, {}});
   std::set<std::string> tasks;
   for (std::size_t i = 0; i < data.rows() && tasks.size() < 2; ++i) tasks.insert(data.row(i).task);
-  if (tasks.size() > 1) candidates.push_back({"task_lookup", {}, {}});
-  candidates.push_back({"kmeans", {{"clusters", "8"}, {"shrinkage", "20"}}, {signals}});
+  if (tasks.size() > 1) {
+    candidates.push_back({"task_posterior", {}, {}});
+    candidates.push_back({"task_posterior", {{"sharpness", "0.5"}}, {}});
+  }
   candidates.push_back({"kmeans", {{"clusters", "24"}, {"shrinkage", "20"}}, {hash, signals}});
   candidates.push_back({"ridge", {}, {signals}});
   candidates.push_back({"ridge", {}, {hash, signals}});
-  if (data.rows() > kDenseScanRowsMax) return candidates;
-  candidates.push_back({"knn", {{"k", "50"}, {"shrinkage", "5"}}, {tfidf}});
-  candidates.push_back({"knn", {{"k", "50"}, {"shrinkage", "5"}, {"weights", "weighted"}}, {hash, signals}});
+  candidates.push_back({"token_ridge", {}, {}});
+  if (data.rows() > kNeighborRowsMax) return candidates;
+  candidates.push_back({"knn", {{"k", "100"}, {"shrinkage", "5"}}, {tfidf}});
   return candidates;
 }
 
@@ -76,8 +78,9 @@ std::optional<core::Worth> derive_worth(const Dataset& data) {
   return worth;
 }
 
-Score score_candidate(const Dataset& data, const CrossValidation& cross, const HeldOut& held,
-                      const math::Calibration& calibration, const std::optional<core::Worth>& worth) {
+Score score_candidate(const Dataset& data, std::span<const std::uint32_t> fold_of, const CrossValidation& cross,
+                      const HeldOut& held, const math::Calibration& calibration,
+                      const std::optional<core::Worth>& worth) {
   const std::size_t models = data.models();
   const std::vector<core::Target> targets(models);
   core::Contract by_quality;
@@ -88,6 +91,7 @@ Score score_candidate(const Dataset& data, const CrossValidation& cross, const H
   base::Rng rng(0);  // not drawn from: nothing is explored
   Score result;
   for (std::size_t i = 0; i < data.rows(); ++i) {
+    if (fold_of[i] == kNotUsed) continue;
     estimates.reset(models);
     estimates.has_preference = held.preference;
     for (std::size_t m = 0; m < models; ++m) {
@@ -114,25 +118,6 @@ Score score_candidate(const Dataset& data, const CrossValidation& cross, const H
   return result;
 }
 
-Choice choose_simplest(std::span<const Score> scores) {
-  Choice choice;
-  if (scores.empty()) return choice;
-  std::vector<double> means;
-  for (const Score& score : scores) means.push_back(math::mean(score.score));
-  for (std::size_t c = 1; c < scores.size(); ++c)
-    if (means[c] > means[choice.best]) choice.best = c;
-  choice.chosen = choice.best;
-  for (std::size_t c = scores.size(); c-- > 0;) {
-    std::vector<double> behind;
-    for (std::size_t i = 0; i < scores[c].score.size(); ++i)
-      behind.push_back(scores[choice.best].score[i] - scores[c].score[i]);
-    const double error = math::standard_error(behind);
-    choice.behind_se.insert(choice.behind_se.begin(), error);
-    if (c <= choice.best && math::mean(behind) <= error) choice.chosen = c;
-  }
-  return choice;
-}
-
 Pairs held_out_pairs(const Dataset& data, const HeldOut& held, std::span<const std::uint32_t> fold_of) {
   const std::size_t models = data.models();
   const std::size_t cells = data.rows() * models;
@@ -140,6 +125,7 @@ Pairs held_out_pairs(const Dataset& data, const HeldOut& held, std::span<const s
   const std::size_t stride = std::max<std::size_t>(1, cells / kPairsMax);
   Pairs pairs;
   for (std::size_t i = 0; i < data.rows(); i += stride) {
+    if (fold_of[i] == kNotUsed) continue;
     for (std::size_t m = 0; m < models; ++m) {
       const double outcome = data.cell(i, m).quality;
       if (std::isnan(outcome)) continue;

@@ -12,7 +12,7 @@
 
 namespace thalamus::learn {
 
-/// Simplest first: the order that the one-standard-error rule prefers.
+/// What auto chooses from and blends, simplest first.
 [[nodiscard]] std::vector<Candidate> auto_candidates(const Dataset& data);
 
 /// What one candidate collects on held-out rows.
@@ -27,16 +27,10 @@ struct Score {
 /// recorded.
 [[nodiscard]] std::optional<core::Worth> derive_worth(const Dataset& data);
 
-[[nodiscard]] Score score_candidate(const Dataset& data, const CrossValidation& cross, const HeldOut& held,
+/// Rows of fold kNotUsed are left out.
+[[nodiscard]] Score score_candidate(const Dataset& data, std::span<const std::uint32_t> fold_of,
+                                    const CrossValidation& cross, const HeldOut& held,
                                     const math::Calibration& calibration, const std::optional<core::Worth>& worth);
-
-/// Index of the first candidate whose mean score is within one standard error (of the paired difference) of the best.
-struct Choice {
-  std::size_t chosen = 0;
-  std::size_t best = 0;
-  std::vector<double> behind_se;
-};
-[[nodiscard]] Choice choose_simplest(std::span<const Score> scores);
 
 /// Held-out pairs of recorded cells, thinned to a bound, with the fold of each.
 struct Pairs {

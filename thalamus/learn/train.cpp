@@ -10,6 +10,7 @@
 #include "thalamus/base/text.h"
 #include "thalamus/learn/cross_validate.h"
 #include "thalamus/learn/dataset.h"
+#include "thalamus/learn/fit_blend.h"
 #include "thalamus/learn/report_words.h"
 #include "thalamus/learn/select.h"
 #include "thalamus/math/stats.h"
@@ -21,6 +22,12 @@ namespace {
 constexpr std::size_t kDistinctPromptsMin = 8;  // fewer cannot be held back sensibly
 constexpr std::size_t kFewRows = 200;           // below, the report warns
 constexpr std::int64_t kFoldsMax = 20;
+constexpr std::size_t kNestedPromptsMin = 60;  // fewer leave too little for folds within folds
+constexpr double kCrossShare = 0.3;            // of the progress shown
+constexpr std::size_t kOuterFolds = 3;
+constexpr std::size_t kInnerFolds = 3;
+constexpr std::size_t kSelectionRowsMax = 20'000;  // of cross-validation
+constexpr std::size_t kFinalRowsMax = 200'000;     // of the last fit
 
 Result<math::CalibrationKind> parse_calibration(const std::string& name) {
   if (name == "none") return math::CalibrationKind::kNone;
@@ -71,6 +78,9 @@ struct Training {
   std::vector<Candidate> candidates;
   std::size_t chosen = 0;
   math::Calibration calibration;
+  std::vector<std::uint32_t> fold_of;    ///< of the last cross-validation
+  std::optional<CrossValidation> cross;  ///< kept where a blend is fitted from it
+  std::optional<BlendPlan> plan;         ///< of method auto
 };
 
 std::vector<std::uint32_t> all_positions(const Dataset& data) {
@@ -106,19 +116,118 @@ void measure_calibration(const Pairs& pairs, std::size_t folds, math::Calibratio
   report.calibration_error = math::calibration_error(probability, pairs.outcome);
 }
 
-void report_gain(Training& t, const CrossValidation& cross, const Score& chosen) {
-  std::vector<double> single;
-  for (std::size_t i = 0; i < t.data.rows(); ++i) {
-    const double quality = t.data.cell(i, static_cast<std::size_t>(cross.best_single[i])).quality;
-    single.push_back(std::isnan(quality) ? 0.0 : quality);
-  }
+void report_gain(Training& t, std::span<const double> quality, std::span<const double> single) {
   const std::size_t resamples =
       std::clamp<std::size_t>(20'000'000 / std::max<std::size_t>(1, single.size()), 200, 2000);
-  const auto interval = math::paired_bootstrap(chosen.quality, single, resamples, t.rng.fork("bootstrap"));
+  const auto interval = math::paired_bootstrap(quality, single, resamples, t.rng.fork("bootstrap"));
   t.report.best_single_quality = math::mean(single);
   t.report.gain_over_best_single = interval.mean;
   t.report.gain_low = interval.low;
   t.report.gain_high = interval.high;
+}
+
+/// Quality of the best mean model of the other folds, for each used row.
+std::vector<double> single_quality(const Training& t, const CrossValidation& cross) {
+  std::vector<double> single;
+  for (std::size_t i = 0; i < t.data.rows(); ++i) {
+    if (t.fold_of[i] == kNotUsed) continue;
+    const double quality = t.data.cell(i, static_cast<std::size_t>(cross.best_single[i])).quality;
+    single.push_back(std::isnan(quality) ? 0.0 : quality);
+  }
+  return single;
+}
+
+/// Folds over all rows, or over a seeded sample of a table that is too large to learn from many times.
+std::vector<std::uint32_t> selection_folds(const Training& t, std::size_t folds) {
+  auto fold_of = assign_folds(t.data, folds, t.options.seed);
+  if (t.data.rows() <= kSelectionRowsMax) return fold_of;
+  auto order = all_positions(t.data);
+  base::Rng rng = t.rng.fork("sample");
+  rng.shuffle(order);
+  for (std::size_t i = kSelectionRowsMax; i < order.size(); ++i) fold_of[order[i]] = kNotUsed;
+  return fold_of;
+}
+
+/// Reports one candidate by its held-out estimates and gives what it scored.
+Score add_report(Training& t, const CrossValidation& cross, const HeldOut& held, CandidateReport report,
+                 const std::optional<core::Worth>& worth) {
+  const Pairs pairs = held.preference ? Pairs{} : held_out_pairs(t.data, held, t.fold_of);
+  t.calibration = math::Calibration::fit(t.calibration_kind, pairs.score, pairs.outcome);
+  Score score = score_candidate(t.data, t.fold_of, cross, held, t.calibration, worth);
+  report.quality = math::mean(score.quality);
+  report.quality_se = math::standard_error(score.quality);
+  report.utility = math::mean(score.utility);
+  report.score = math::mean(score.score);
+  t.report.candidates.push_back(std::move(report));
+  return score;
+}
+
+/// Progress of one stage as a stretch of the whole.
+Progress stage_of(const Training& t, double from, double to) {
+  if (!t.options.progress) return {};
+  return [&t, from, to](std::string_view stage, double done) {
+    return t.options.progress(stage, from + (to - from) * done);
+  };
+}
+
+/// Whether held-out rows show one to be better than another by more than half a standard error.
+bool is_better(const Score& one, const Score& other) {
+  std::vector<double> ahead(one.score.size());
+  for (std::size_t i = 0; i < ahead.size(); ++i) ahead[i] = one.score[i] - other.score[i];
+  return math::mean(ahead) > 0.5 * math::standard_error(ahead);
+}
+
+/// Nothing was seen to beat the first candidate, the means.
+Status keep_simplest(Training& t) {
+  t.plan.reset();
+  t.chosen = 0;
+  for (CandidateReport& candidate : t.report.candidates) candidate.weight = 0;
+  t.report.candidates.back().chosen = false;
+  t.report.candidates.front().chosen = true;
+  const HeldOut& held = t.cross->candidates.front();
+  const Pairs pairs = held_out_pairs(t.data, held, t.fold_of);
+  t.calibration = math::Calibration::fit(t.calibration_kind, pairs.score, pairs.outcome);
+  const auto worth = t.options.worth ? t.options.worth : derive_worth(t.data);
+  const Score score = score_candidate(t.data, t.fold_of, *t.cross, held, t.calibration, worth);
+  report_gain(t, score.quality, single_quality(t, *t.cross));
+  measure_calibration(pairs, static_cast<std::size_t>(t.report.folds), t.calibration_kind, t.report);
+  return {};
+}
+
+/// Chooses weights, pool and margin, and measures the whole choice in an outer cross-validation.
+Status plan_auto(Training& t, std::size_t folds, std::size_t distinct, const std::optional<core::Worth>& worth,
+                 const Score& simplest) {
+  const auto rates = exchange_rates(t.data, worth);
+  TRY(t.plan, plan_blend(t.data, t.fold_of, folds, *t.cross, rates));
+  for (std::size_t k = 0; k < t.plan->members.size(); ++k) {
+    const route::BlendMember& member = t.plan->parts.members[k];
+    t.report.candidates[t.plan->members[k]].weight = std::max(member.contrast_weight, member.level_weight);
+  }
+  const HeldOut blended{t.plan->estimate, false, {}};
+  CandidateReport row;
+  row.method = "blend";
+  row.chosen = true;
+  const Score score = add_report(t, *t.cross, blended, row, worth);
+  if (!is_better(score, simplest)) return keep_simplest(t);
+  measure_calibration(held_out_pairs(t.data, blended, t.fold_of), folds, t.calibration_kind, t.report);
+  BlendReport report;
+  const auto& models = t.data.table().models;
+  for (std::size_t m = 0; m < models.size(); ++m)
+    if (t.plan->parts.in_pool[m]) report.pool.push_back(models[m]);
+  report.safe_model = models[t.plan->parts.safe_model];
+  report.margin = t.plan->parts.margin;
+  report.configurations = t.candidates.size();
+  if (distinct < kNestedPromptsMin) {
+    report_gain(t, score.quality, single_quality(t, *t.cross));
+  } else {
+    const auto outer_of = selection_folds(t, kOuterFolds);
+    TRY(const auto nested, nested_score(t.data, outer_of, kOuterFolds, kInnerFolds, t.candidates, rates,
+                                        t.rng.fork("nested"), stage_of(t, kCrossShare, 1)));
+    report.outer_folds = static_cast<std::int64_t>(kOuterFolds);
+    report_gain(t, nested.quality, nested.best_single);
+  }
+  t.report.blend = std::move(report);
+  return {};
 }
 
 Status hold_out(Training& t) {
@@ -134,34 +243,23 @@ Status hold_out(Training& t) {
   const auto folds =
       static_cast<std::size_t>(std::min<std::int64_t>(t.options.folds, static_cast<std::int64_t>(distinct)));
   t.report.folds = static_cast<std::int64_t>(folds);
-  const auto fold_of = assign_folds(t.data, folds, t.options.seed);
-  TRY(const auto cross, cross_validate(t.data, fold_of, folds, t.candidates, t.rng.fork("folds"), t.options.progress));
+  t.fold_of = selection_folds(t, folds);
+  const bool is_auto = t.options.method == "auto";
+  TRY(t.cross, cross_validate(t.data, t.fold_of, folds, t.candidates, t.rng.fork("folds"),
+                              stage_of(t, 0, is_auto ? kCrossShare : 1)));
   const auto worth = t.options.worth ? t.options.worth : derive_worth(t.data);
   if (worth) t.report.reference_worth = *worth;
-
-  std::vector<Score> scores;
-  std::vector<math::Calibration> calibrations;
-  for (const HeldOut& held : cross.candidates) {
-    const Pairs pairs = held.preference ? Pairs{} : held_out_pairs(t.data, held, fold_of);
-    calibrations.push_back(math::Calibration::fit(t.calibration_kind, pairs.score, pairs.outcome));
-    scores.push_back(score_candidate(t.data, cross, held, calibrations.back(), worth));
-  }
-  const Choice choice = choose_simplest(scores);
-  t.chosen = choice.chosen;
-  t.calibration = calibrations[t.chosen];
+  Score score;  // of the first candidate: the simplest, or the only one
   for (std::size_t c = 0; c < t.candidates.size(); ++c) {
-    CandidateReport report = report_of(t.candidates[c]);
-    report.quality = math::mean(scores[c].quality);
-    report.quality_se = math::standard_error(scores[c].quality);
-    report.utility = math::mean(scores[c].utility);
-    report.score = math::mean(scores[c].score);
-    report.behind_se = choice.behind_se[c];
-    report.chosen = c == t.chosen;
-    t.report.candidates.push_back(std::move(report));
+    Score next = add_report(t, *t.cross, t.cross->candidates[c], report_of(t.candidates[c]), worth);
+    if (c == 0) score = std::move(next);
   }
-  report_gain(t, cross, scores[t.chosen]);
-  const HeldOut& held = cross.candidates[t.chosen];
-  if (!held.preference) measure_calibration(held_out_pairs(t.data, held, fold_of), folds, t.calibration_kind, t.report);
+  if (is_auto) return plan_auto(t, folds, distinct, worth, score);
+  t.report.candidates.front().chosen = true;
+  const HeldOut& held = t.cross->candidates.front();
+  report_gain(t, score.quality, single_quality(t, *t.cross));
+  if (!held.preference)
+    measure_calibration(held_out_pairs(t.data, held, t.fold_of), folds, t.calibration_kind, t.report);
   return {};
 }
 
@@ -196,42 +294,65 @@ std::vector<route::SnapshotModel> snapshot_models(const Dataset& data, const rou
   return models;
 }
 
-/// Fits the chosen candidate on all rows.
-Result<std::shared_ptr<const route::Snapshot>> fit_final(Training& t) {
+/// The router and its features, fitted on the rows given.
+struct Fitted {
+  feature::FeatureSet features;
+  std::size_t router_dense_size = 0;
+  std::unique_ptr<route::Router> router;
+};
+
+Result<Fitted> fit_one(Training& t, std::span<const std::uint32_t> positions, const base::Rng& rng) {
   const Candidate& candidate = t.candidates[t.chosen];
   TRY(const auto* method, route::require_method(candidate.method));
-  const auto positions = all_positions(t.data);
-  base::Rng rng = t.rng.fork("final");
+  Fitted out;
   std::vector<feature::FeatureSpec> specs = candidate.features;
   const bool has_signals =
       std::any_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.name == "signals"; });
   if (!has_signals) specs.push_back({"signals", {}});
+  TRY(out.features, feature::FeatureSet::fit(specs, t.data.source(positions), rng));
+  out.router_dense_size = out.features.dense_size() - (has_signals ? 0 : feature::kSignalCount);
+  const auto all = t.data.training_set(positions, out.features,
+                                       {.tokens = method->needs.tokens, .documents = method->needs.documents});
+  // The router does not see what only the heads read.
+  const auto set = restrict_features(all, {0, out.router_dense_size, out.features.sparse_size() > 0});
+  base::Rng method_rng = rng.fork(candidate.method);
+  TRY(out.router, method->fit(set, candidate.options, method_rng));
+  return out;
+}
 
+Result<Fitted> fit_planned(Training& t, std::span<const std::uint32_t> positions, const base::Rng& rng) {
+  TRY(auto blend, fit_blend(t.data, positions, t.fold_of, t.candidates, *t.cross, *t.plan, rng));
+  t.report.blend->distilled = blend.distilled;
+  const std::size_t dense = blend.features.dense_size();
+  return Fitted{std::move(blend.features), dense, std::move(blend.router)};
+}
+
+/// Fits what was chosen on all rows, or on a sample of a very large table.
+Result<std::shared_ptr<const route::Snapshot>> fit_final(Training& t) {
+  auto positions = all_positions(t.data);
+  base::Rng rng = t.rng.fork("final");
+  if (positions.size() > kFinalRowsMax) {
+    base::Rng sample = rng.fork("sample");
+    sample.shuffle(positions);
+    positions.resize(kFinalRowsMax);
+    std::sort(positions.begin(), positions.end());
+    t.report.warnings.push_back(
+        fmt::format("fitted on a sample of {} rows; more add little and take long", kFinalRowsMax));
+  }
+  TRY(auto fitted, t.plan ? fit_planned(t, positions, rng) : fit_one(t, positions, rng));
   route::Snapshot::Parts parts;
-  TRY(parts.features, feature::FeatureSet::fit(specs, t.data.source(positions), rng));
-  parts.router_dense_size = parts.features.dense_size() - (has_signals ? 0 : feature::kSignalCount);
-  auto set = t.data.training_set(positions, parts.features, {.tokens = method->needs.tokens});
+  parts.features = std::move(fitted.features);
+  parts.router_dense_size = fitted.router_dense_size;
+  parts.router = std::move(fitted.router);
+  const auto set = t.data.training_set(positions, parts.features, {});
   TRY(auto heads, fit_heads(t.data, positions, set, HeadSet::kAll));
   const auto means = route::model_means(set);
   parts.header.models = snapshot_models(t.data, means, heads);
   const auto best = std::max_element(means.mean.begin(), means.mean.end()) - means.mean.begin();
   t.report.best_single = t.data.table().models[static_cast<std::size_t>(best)];
   if (t.report.folds == 0) t.report.best_single_quality = means.mean[static_cast<std::size_t>(best)];
-
-  if (parts.router_dense_size != set.dense_size) {  // the router does not see what only the heads read
-    std::vector<float> dense;
-    dense.reserve(set.rows * parts.router_dense_size);
-    for (std::size_t row = 0; row < set.rows; ++row) {
-      const auto part = set.dense_row(row).first(parts.router_dense_size);
-      dense.insert(dense.end(), part.begin(), part.end());
-    }
-    set.dense = std::move(dense);
-    set.dense_size = parts.router_dense_size;
-  }
-  base::Rng method_rng = rng.fork(candidate.method);
-  TRY(parts.router, method->fit(set, candidate.options, method_rng));
-  parts.header.method = candidate.method;
-  parts.header.options = candidate.options;
+  parts.header.method = t.plan ? "blend" : t.candidates[t.chosen].method;
+  if (!t.plan) parts.header.options = t.candidates[t.chosen].options;
   parts.header.training_data_hash = t.data.table().content_hash;
   parts.header.training_rows = t.data.rows();
   parts.header.seed = t.options.seed;
@@ -274,7 +395,7 @@ Result<TrainResult> train_on(const trace::OutcomeTable& table, const TrainOption
   TRY(const auto data, Dataset::make(table));
   if (data.rows() < 2)
     return fail(ErrorKind::kInvalidInput, "the outcome table has one row with recorded quality; at least 2 are needed");
-  Training t{data, options, kind, base::Rng(options.seed), {}, {}, 0, {}};
+  Training t{data, options, kind, base::Rng(options.seed), {}, {}, 0, {}, {}, {}, {}};
   t.report.rows = data.rows();
   t.report.rows_without_quality = data.dropped();
   if (options.method == "auto") {

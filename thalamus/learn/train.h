@@ -40,7 +40,18 @@ struct CandidateReport {
   double utility = 0;    ///< held-out mean utility under the reference worth, in answers (divided by answer_usd)
   double score = 0;      ///< what the selection compares
   double behind_se = 0;  ///< standard error of its paired difference to the best
+  double weight = 0;     ///< in the blend: the larger of its two weights
   bool chosen = false;
+};
+
+/// What method auto settled on.
+struct BlendReport {
+  std::vector<std::string> pool;  ///< models that a choice can deviate to
+  std::string safe_model;
+  double margin = 0;                   ///< by which another model must look better than the safe one
+  std::vector<std::string> distilled;  ///< members whose place a fast student took
+  std::int64_t outer_folds = 0;        ///< of the nested cross-validation; 0: too few rows
+  std::size_t configurations = 0;      ///< looked at
 };
 
 struct TrainReport {
@@ -50,6 +61,7 @@ struct TrainReport {
   std::int64_t folds = 0;                  ///< 0: too few rows to hold any back
   core::Worth reference_worth;
   std::vector<CandidateReport> candidates;
+  std::optional<BlendReport> blend;
   std::string best_single;  ///< the model of the highest mean quality
   double best_single_quality = 0;
   double gain_over_best_single = 0;         ///< held-out, of the chosen one

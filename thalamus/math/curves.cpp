@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <tuple>
 
 #include "thalamus/math/stats.h"
 
@@ -103,6 +105,145 @@ void envelope(std::span<const double> quality, std::span<const double> cost, std
 
 namespace {
 
+/// The models of one row that have an estimate, and the upper envelope of their lines.
+class RowEnvelope {
+ public:
+  void read(const Sweep& sweep, std::size_t row) {
+    models_.clear();
+    quality_.clear();
+    cost_.clear();
+    for (std::size_t m = 0; m < sweep.models; ++m) {
+      const double quality = sweep.estimated_quality[row * sweep.models + m];
+      if (std::isnan(quality)) continue;
+      const double cost = sweep.estimated_cost[row * sweep.models + m];
+      models_.push_back(m);
+      quality_.push_back(quality);
+      cost_.push_back(std::isnan(cost) ? 0.0 : cost);
+    }
+    envelope(quality_, cost_, breakpoints, winners_);
+  }
+  [[nodiscard]] bool empty() const noexcept { return winners_.empty(); }
+  [[nodiscard]] std::size_t winner(std::size_t interval) const noexcept { return models_[winners_[interval]]; }
+
+  std::vector<double> breakpoints;
+
+ private:
+  std::vector<std::size_t> models_;
+  std::vector<double> quality_;
+  std::vector<double> cost_;
+  std::vector<std::size_t> winners_;
+};
+
+double or_zero(double value) noexcept { return std::isnan(value) ? 0.0 : value; }
+
+struct Change {
+  double lambda;
+  double quality;
+  double cost;
+};
+
+}  // namespace
+
+std::vector<SweptPoint> swept_curve(const Sweep& sweep) {
+  std::vector<Change> changes;
+  double quality = 0;
+  double cost = 0;
+  RowEnvelope row;
+  const auto collected = [&](std::size_t r, std::size_t m) {
+    const std::size_t at = r * sweep.models + m;
+    return std::pair(or_zero(sweep.quality[at]), or_zero(sweep.cost[at]));
+  };
+  for (std::size_t r = 0; r < sweep.rows; ++r) {
+    row.read(sweep, r);
+    if (row.empty()) continue;
+    auto current = collected(r, row.winner(0));
+    quality += current.first;
+    cost += current.second;
+    for (std::size_t b = 0; b < row.breakpoints.size(); ++b) {
+      const auto next = collected(r, row.winner(b + 1));
+      changes.push_back({row.breakpoints[b], next.first - current.first, next.second - current.second});
+      current = next;
+    }
+  }
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    return std::tie(a.lambda, a.quality, a.cost) < std::tie(b.lambda, b.quality, b.cost);
+  });
+  const auto n = static_cast<double>(std::max<std::size_t>(1, sweep.rows));
+  std::vector<SweptPoint> points{{0, cost / n, quality / n}};
+  for (std::size_t c = 0; c < changes.size(); ++c) {
+    quality += changes[c].quality;
+    cost += changes[c].cost;
+    const bool last_of_lambda = c + 1 == changes.size() || changes[c + 1].lambda != changes[c].lambda;
+    if (last_of_lambda) points.push_back({changes[c].lambda, cost / n, quality / n});
+  }
+  return points;
+}
+
+std::vector<std::int32_t> swept_choices(const Sweep& sweep, double lambda) {
+  std::vector<std::int32_t> choices;
+  choices.reserve(sweep.rows);
+  RowEnvelope row;
+  for (std::size_t r = 0; r < sweep.rows; ++r) {
+    row.read(sweep, r);
+    if (row.empty()) {
+      choices.push_back(-1);
+      continue;
+    }
+    const auto passed = std::upper_bound(row.breakpoints.begin(), row.breakpoints.end(), lambda);
+    choices.push_back(
+        static_cast<std::int32_t>(row.winner(static_cast<std::size_t>(passed - row.breakpoints.begin()))));
+  }
+  return choices;
+}
+
+std::vector<CurvePoint> as_curve(std::span<const SweptPoint> points) {
+  std::vector<CurvePoint> curve;
+  curve.reserve(points.size());
+  for (const SweptPoint& point : points) curve.push_back({point.cost, point.quality, curve.size()});
+  return curve;
+}
+
+Deferral deferral(std::span<const CurvePoint> hull, double dearest_cost, double quality) noexcept {
+  Deferral result;
+  if (hull.empty() || !(dearest_cost > 0)) return result;
+  result.area = average_quality(hull, 0, dearest_cost);
+  result.area50 = average_quality(hull, 0, dearest_cost / 2);
+  if (const auto cost = cost_at_quality(hull, quality)) result.qnc = *cost / dearest_cost;
+  return result;
+}
+
+std::vector<VertexWeight> average_quality_gradient(std::span<const CurvePoint> hull, double cost_low,
+                                                   double cost_high) {
+  std::vector<VertexWeight> weights(hull.size());
+  if (hull.empty() || !(cost_high > cost_low)) return weights;
+  const double range = cost_high - cost_low;
+  // Flat parts: only the end's quality counts, and its cost moves where the flat part ends.
+  const double left = std::clamp(hull.front().cost, cost_low, cost_high);
+  weights.front().by_quality += (left - cost_low) / range;
+  const double right = std::clamp(hull.back().cost, cost_low, cost_high);
+  weights.back().by_quality += (cost_high - right) / range;
+  // A segment from a to b, seen between the bounds: q(c) = q_a + t (q_b - q_a), t = (c - c_a) / (c_b - c_a).
+  for (std::size_t i = 1; i < hull.size(); ++i) {
+    const CurvePoint& a = hull[i - 1];
+    const CurvePoint& b = hull[i];
+    const double from = std::clamp(a.cost, cost_low, cost_high);
+    const double to = std::clamp(b.cost, cost_low, cost_high);
+    const double width = b.cost - a.cost;
+    if (!(to > from) || !(width > 0)) continue;
+    const double share = (to - from) / range;
+    const double t = ((from + to) / 2 - a.cost) / width;  // mean of t over the part that is seen
+    weights[i - 1].by_quality += share * (1 - t);
+    weights[i].by_quality += share * t;
+    // dq/dc_a = -slope (1 - t), dq/dc_b = -slope t; what happens at the ends cancels, as the curve is continuous.
+    const double slope = (b.quality - a.quality) / width;
+    weights[i - 1].by_cost -= share * slope * (1 - t);
+    weights[i].by_cost -= share * slope * t;
+  }
+  return weights;
+}
+
+namespace {
+
 // The share of strong calls at which the curve first reaches a level, by linear interpolation over points ascending in
 // the share.
 double share_at(const std::vector<CurvePoint>& points, double level) {
@@ -150,6 +291,32 @@ PairMetrics pair_metrics(std::span<const double> strong, std::span<const double>
     result.cpt80 = share_at(result.points, result.weak_mean + 0.8 * gap);
   }
   return result;
+}
+
+double optimal_apgr(std::span<const double> strong, std::span<const double> weak) {
+  const std::size_t n = std::min(strong.size(), weak.size());
+  const double strong_mean = mean(strong.first(n));
+  const double weak_mean = mean(weak.first(n));
+  if (n == 0 || strong_mean == weak_mean) return 0;
+  std::vector<double> gains;
+  for (std::size_t i = 0; i < n; ++i)
+    if (strong[i] > weak[i]) gains.push_back(strong[i] - weak[i]);
+  std::sort(gains.begin(), gains.end(), std::greater<>());
+  constexpr int kSteps = 10;
+  const auto count = static_cast<double>(n);
+  double area = 0;
+  double before = weak_mean;
+  std::size_t used = 0;
+  double sum = 0;
+  for (int step = 1; step <= kSteps; ++step) {
+    const double calls = std::min(count * step / kSteps, static_cast<double>(gains.size()));
+    for (; used < static_cast<std::size_t>(calls); ++used) sum += gains[used];
+    const double part = calls - static_cast<double>(used);  // of the call that lies across the step
+    const double now = weak_mean + (sum + (part > 0 ? part * gains[used] : 0.0)) / count;
+    area += (before + now) / 2 / kSteps;
+    before = now;
+  }
+  return (area - weak_mean) / (strong_mean - weak_mean);
 }
 
 }  // namespace thalamus::math

@@ -2,7 +2,8 @@
 // mean. quality(x) = sum over the `top` nearest clusters of softmax(-beta * (1 - cosine)) * table. top = 1 is
 // UniRoute's K-means form (arXiv 2502.08773), top = 3 with beta = 9 the soft assignment of Avengers-Pro (arXiv
 // 2508.12631). With one cluster every request gets the global means. O(clusters * dimensions + top * models).
-// Simplified: clusters come from the labelled rows; Avengers' rank aggregation is not used.
+// Simplified: clusters come from the labelled rows and from features of any length; `uniroute` and `avengers` are the
+// published forms.
 #include "thalamus/math/kmeans.h"
 
 #include <algorithm>
@@ -10,13 +11,11 @@
 #include <numeric>
 
 #include "thalamus/math/kernels.h"
-#include "thalamus/route/router.h"
-#include "thalamus/route/table.h"
+#include "thalamus/route/clusters.h"
+#include "thalamus/route/pool.h"
 
 namespace thalamus::route {
 namespace {
-
-constexpr std::size_t kClustersMax = 1024;
 
 struct KmeansOptions {
   std::int64_t clusters = 16;
@@ -35,7 +34,7 @@ struct KmeansOptions {
   }
 };
 
-class KmeansRouter final : public Router {
+class KmeansRouter final : public PoolRouter {
  public:
   KmeansRouter(std::size_t size, std::size_t top, float beta, std::vector<float> centroids, ShrunkTable table)
       : size_(size), top_(top), beta_(beta), centroids_(std::move(centroids)), table_(std::move(table)) {
@@ -88,6 +87,20 @@ class KmeansRouter final : public Router {
     table_.save(out);
   }
 
+  Result<std::unique_ptr<Router>> with_model(const TrainingSet& data, const base::OptionMap& values) const override {
+    TRY(const auto options, base::parse_options<KmeansOptions>(values));
+    CHECK_OK(check_new_model(data, size_));
+    const auto column = ShrunkTable::fit(data, table_.cells(), options.shrinkage, [&](std::size_t row) {
+      return std::size_t{math::nearest_centroid(centroids_, size_, data.dense_row(row))};
+    });
+    return std::make_unique<KmeansRouter>(size_, top_, beta_, centroids_, with_column(table_, column));
+  }
+
+  Result<std::unique_ptr<Router>> without_model(std::size_t model) const override {
+    CHECK_OK(check_removal(table_.models, model));
+    return std::make_unique<KmeansRouter>(size_, top_, beta_, centroids_, without_column(table_, model));
+  }
+
  private:
   [[nodiscard]] std::span<const float> centroid(std::size_t k) const noexcept {
     return {centroids_.data() + k * size_, size_};
@@ -133,7 +146,9 @@ MethodRecord kmeans_method() {
           .needs = {.dense = true, .either = false, .tokens = false},
           .options = &base::list_options<KmeansOptions>,
           .fit = &fit_kmeans,
-          .load = &load_kmeans};
+          .load = &load_kmeans,
+          .add_model = &add_model_to_pool,
+          .remove_model = &remove_model_from_pool};
 }
 
 }  // namespace thalamus::route

@@ -34,6 +34,8 @@ struct Scratch {
   std::vector<std::uint64_t> marks;    ///< a bit set, all zero between calls
   std::vector<float> quality;
   std::vector<float> quality_sd;
+  std::vector<float> member_quality;  ///< members x models of a blend
+  std::vector<float> member_sd;
   std::vector<double> sums;        ///< at least kScratchSums
   std::vector<float> work;         ///< layers of small nets; grown by `prepare`
   std::uint64_t prepared_for = 0;  ///< content hash of the snapshot that last grew this scratch
@@ -61,6 +63,7 @@ struct Needs {
   bool dense = false;   ///< a dense feature; without one the method cannot be fitted
   bool either = false;  ///< a dense or a sparse feature
   bool tokens = false;  ///< word tokens
+  bool documents = false;  ///< word tokens of the question and of what precedes it, apart
 };
 
 /// Sizes that a loaded router must agree with.

@@ -26,7 +26,8 @@ double finite_or(double value, double fallback) noexcept { return std::isfinite(
 
 Snapshot::Snapshot(std::unique_ptr<Parts> parts) : parts_(std::move(parts)), reads_(parts_->features.reads()) {
   const MethodRecord* method = find_method(parts_->header.method);
-  reads_.tokens |= method == nullptr || method->needs.tokens;
+  reads_.question |= method == nullptr || method->needs.documents;
+  reads_.tokens |= method == nullptr || method->needs.tokens || method->needs.documents;
 }
 Snapshot::~Snapshot() = default;
 
@@ -56,6 +57,13 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::load_file(const std::filesyste
 std::string Snapshot::bytes() const { return encode_snapshot(*parts_); }
 const SnapshotHeader& Snapshot::header() const noexcept { return parts_->header; }
 std::uint64_t Snapshot::content_hash() const noexcept { return content_hash_; }
+
+bool Snapshot::ready(const feature::Description& description) const noexcept {
+  return parts_->features.ready(description);
+}
+bool Snapshot::request(const feature::Description& description, std::function<void()> done) const {
+  return parts_->features.request(description, std::move(done));
+}
 
 TargetMap Snapshot::map_targets(std::span<const core::Target> targets) const {
   const auto& models = parts_->header.models;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -73,6 +74,12 @@ class Snapshot {
 
   /// What `estimate` reads of a description beyond what is always filled.
   [[nodiscard]] feature::Reads reads() const noexcept { return reads_; }
+
+  /// False where `estimate` would wait for a slow feature, or let it stand in: `request` it first.
+  [[nodiscard]] bool ready(const feature::Description& description) const noexcept;
+  /// Lets the slow features compute in the background what `estimate` needs; `done` is called once, on another thread.
+  /// False, and `done` is dropped, where nothing was asked.
+  [[nodiscard]] bool request(const feature::Description& description, std::function<void()> done) const;
 
   /// Matches targets to the table's models by name.
   [[nodiscard]] TargetMap map_targets(std::span<const core::Target> targets) const;

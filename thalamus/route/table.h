@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,11 @@ struct ShrunkTable {
     out.put_array(sd);
   }
 };
+
+/// Means of cells x models shrunk by empirical Bayes towards mean of the model + difficulty of the cell: each by
+/// chance / (chance + spread), where the spread is what the cells of a model vary beyond chance.
+[[nodiscard]] ShrunkTable fit_bayes_table(const TrainingSet& data, std::size_t cells,
+                                          std::span<const std::uint32_t> cell_of_row);
 
 /// kCorrupt unless there are exactly `size` finite numbers.
 [[nodiscard]] Result<std::vector<float>> load_finite(base::ByteReader& in, std::size_t size, std::string_view what);

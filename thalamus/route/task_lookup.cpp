@@ -12,11 +12,11 @@
 #include "thalamus/base/hash.h"
 #include "thalamus/route/router.h"
 #include "thalamus/route/table.h"
+#include "thalamus/route/token_space.h"
 
 namespace thalamus::route {
 namespace {
 
-constexpr std::size_t kTasksMax = 512;  // rarer ones share the cell of rows without a task
 constexpr std::size_t kTableCellsMax = 1U << 21;
 constexpr std::array kTemperatures{0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0};
 
@@ -31,23 +31,6 @@ struct TaskLookupOptions {
     visit("shrinkage", shrinkage, base::Range<double>{0, 1e6}, "rows that the global mean counts for in each task");
   }
 };
-
-std::size_t mark_words(std::size_t buckets) noexcept { return (buckets + 63) / 64; }
-
-/// Appends the bucket of each token to `out` when it is met first. `marks` has mark_words(buckets) words or more, all
-/// zero, and is left so: only the words that were set are cleared.
-void distinct_buckets(std::span<const std::uint64_t> tokens, std::size_t buckets, std::span<std::uint64_t> marks,
-                      std::vector<std::uint32_t>& out) {
-  for (const std::uint64_t token : tokens) {
-    const auto bucket = static_cast<std::uint32_t>(((token >> 32) * buckets) >> 32);
-    std::uint64_t& word = marks[bucket / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (bucket % 64);
-    if ((word & bit) != 0) continue;
-    word |= bit;
-    out.push_back(bucket);
-  }
-  for (const std::uint32_t bucket : out) marks[bucket / 64] = 0;
-}
 
 /// log(p(token | task) / p(token)), bucket-major, and log priors.
 struct TaskModel {
@@ -136,34 +119,10 @@ class TaskLookup final : public Router {
   ShrunkTable table_;
 };
 
-/// Task of each row with rare tasks folded into the one of rows without a task.
-struct Tasks {
-  std::vector<std::uint32_t> of_row;
-  std::vector<std::string> names;
-};
-
-Tasks fold_tasks(const TrainingSet& data) {
-  if (data.task_names.size() <= kTasksMax) return {data.task, data.task_names};
-  std::vector<std::size_t> count(data.task_names.size(), 0);
-  for (const std::uint32_t task : data.task) ++count[task];
-  std::vector<std::size_t> order(count.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return count[a] != count[b] ? count[a] > count[b] : a < b; });
-  Tasks result{std::vector<std::uint32_t>(data.rows, 0), {""}};
-  std::vector<std::uint32_t> renamed(count.size(), 0);
-  for (std::size_t rank = 0; rank + 1 < kTasksMax; ++rank) {
-    renamed[order[rank]] = static_cast<std::uint32_t>(result.names.size());
-    result.names.push_back(data.task_names[order[rank]]);
-  }
-  for (std::size_t row = 0; row < data.rows; ++row) result.of_row[row] = renamed[data.task[row]];
-  return result;
-}
-
 std::vector<std::uint32_t> distinct_buckets(const TrainingSet& data, std::size_t row, std::size_t buckets) {
   std::vector<std::uint32_t> result;
   std::vector<std::uint64_t> marks(mark_words(buckets));
-  distinct_buckets(data.token_row(row), buckets, marks, result);
+  route::distinct_buckets(data.token_row(row), buckets, marks, result);
   return result;
 }
 

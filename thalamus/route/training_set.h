@@ -28,6 +28,13 @@ struct TrainingSet {
   std::vector<std::uint64_t> token_offsets{0};  ///< rows + 1
   std::vector<std::uint64_t> tokens;            ///< distinct token hashes of each row, ascending
 
+  // Only for methods that need documents: 32 bits of each token's hash, in order, at most kDocumentTokensMax a row, of
+  // the question (its end) and of what precedes it (its beginning). No offsets: not read.
+  std::vector<std::uint64_t> question_offsets;  ///< rows + 1
+  std::vector<std::uint32_t> question_tokens;
+  std::vector<std::uint64_t> context_offsets;  ///< rows + 1
+  std::vector<std::uint32_t> context_tokens;
+
   std::vector<float> quality;           ///< rows x models; NaN where not recorded
   std::vector<float> cost_usd;          ///< rows x models; NaN where not recorded
   std::vector<std::uint32_t> task;      ///< index in task_names

@@ -73,3 +73,10 @@ fetch_default_models() {
   say "local models (default: the small models a gateway can run by itself)"
   python3 "$here/fetch_models.py" "${options[@]}"
 }
+
+# The two files of the sentence encoder.
+fetch_encoder() {
+  local options=()
+  [[ "$quiet" == yes ]] && options+=(--quiet)
+  python3 "$here/fetch_models.py" "${options[@]}" minilm-l6-v2-int8 minilm-l6-v2-vocabulary
+}

@@ -64,6 +64,9 @@ list_packages() {
         packages_for_build
         "packages_for_$purpose"
         ;;
+      encoder)
+        packages_for_build
+        ;;
       *) "packages_for_$purpose" ;;
     esac
   done | awk '!seen[$1]++'

@@ -1,0 +1,592 @@
+// GraphRouter (arXiv 2410.03834), the fixed version: quality(x, m) = sigmoid(z(x) . h_m / sqrt(width)), where z is a
+// linear map of the request's features and of its predicted task, and h_m comes from two layers of messages along the
+// edges from training requests to model m. An edge carries (utility, cost, effect), mapped by ReLU(3 -> 3) to gates:
+// the first layer sends z * gate, the second ReLU(Q z) * gate, each averaged over m's visible edges. Training masks
+// the edges of the requests that are predicted. Requests receive no message, so serving is one dot product per model
+// with frozen h_m, and a new model needs nothing but some edges of its own. O(width * (dimensions + models)).
+// Fixed against the published code: labels are the recorded qualities (multi-hot) instead of the one-hot argmax of a
+// utility, which most requests tie on; rows, not edges, are held out; the epoch is chosen on held-out rows; masks
+// follow the seed; gates multiply what a request sends, where the published sum, averaged over a complete table, would
+// tell every model the same. A pool of a few models can be told apart by their mean attributes, and then nothing makes
+// the layers listen; so each step also predicts a few virtual models, mixed from the pool. `messages=pooled` is the
+// ablation: models are told by their mean attributes alone. Simplified: no description of a model is embedded, as a
+// table has none; no batch norm; one net for every trade-off of quality against cost, which the decision makes.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "thalamus/math/dense_net.h"
+#include "thalamus/math/kernels.h"
+#include "thalamus/math/kmeans.h"
+#include "thalamus/route/net_parts.h"
+#include "thalamus/route/pool.h"
+#include "thalamus/route/router.h"
+#include "thalamus/route/table.h"
+
+namespace thalamus::route {
+namespace {
+
+constexpr std::size_t kRowsMax = 20'000;
+constexpr std::size_t kBatch = 256;
+constexpr std::size_t kTasksMax = 64;
+constexpr std::size_t kWidthMax = 1024;
+constexpr std::size_t kAttributes = 3;
+constexpr std::size_t kGateHidden = 3;
+constexpr double kVirtualWeight = 0.5;
+constexpr float kTaskScale = 0.25F;  // of a task's indicator, beside features of about unit length
+
+struct GraphrouterOptions {
+  std::int64_t width = 32;
+  std::string messages = "gated";
+  std::string task = "predicted";
+  std::int64_t virtual_models = 3;
+  double rate = 3e-3;
+  double weight_decay = 0.01;
+  std::int64_t epochs = 60;
+  std::int64_t patience = 8;
+  template <class Visitor>
+  void fields(Visitor& visit) {
+    using Whole = base::Range<std::int64_t>;
+    visit("width", width, Whole{2, static_cast<std::int64_t>(kWidthMax)}, "dimensions of requests and models");
+    visit("messages", messages, base::Choices{{"gated", "pooled"}},
+          "what a model hears: which requests it answers well, or only its mean attributes");
+    visit("task", task, base::Choices{{"predicted", "none"}}, "whether the predicted task is an input");
+    visit("virtual_models", virtual_models, Whole{0, 64},
+          "models mixed from others in each step, so that a new one is placed by its edges; 0 if none will join");
+    visit("rate", rate, base::Range<double>{1e-6, 0.1}, "step size of Adam");
+    visit("weight_decay", weight_decay, base::Range<double>{0, 10}, "decoupled, of the request's map");
+    visit("epochs", epochs, Whole{1, 1000}, "passes over the rows at most");
+    visit("patience", patience, Whole{1, 1000}, "passes without a better held-out loss before training stops");
+  }
+};
+
+enum class Messages : std::uint8_t { kGated, kPooled };
+
+/// Costs as edges carry them: 0 for the cheapest recorded cell, 1 for the dearest.
+struct CostScale {
+  float low = 0;
+  float high = 0;
+  [[nodiscard]] float of(float cost) const noexcept {
+    return std::isfinite(cost) && high > low ? std::clamp((cost - low) / (high - low), 0.0F, 1.0F) : 0.0F;
+  }
+};
+
+using Attributes = std::array<float, kAttributes>;
+Attributes attributes_of(float quality, float cost) noexcept { return {0.5F * quality - 0.5F * cost, cost, quality}; }
+
+/// The layers that turn edges into the vector of a model.
+class GraphLayers {
+ public:
+  GraphLayers() = default;
+  GraphLayers(std::size_t width, Messages messages, base::Rng& rng) : width_(width), messages_(messages) {
+    using enum math::Activation;
+    const auto make = [&](std::size_t inputs, std::vector<math::LayerPlan> plan) {
+      nets_.push_back(math::DenseNet::make(inputs, plan, rng));
+    };
+    make(kAttributes, {{kGateHidden, kRelu}, {2 * width, kIdentity}});  // gates
+    make(width, {{width, kRelu}});                                      // states of the second layer
+    make(width, {{width, kRelu}});                                      // first layer
+    make(2 * width, {{width, kIdentity}});                              // second layer
+    // A dead ReLU of three units would close every gate.
+    std::fill(gates().bias(0).begin(), gates().bias(0).end(), 0.5F);
+  }
+
+  [[nodiscard]] std::size_t width() const noexcept { return width_; }
+  [[nodiscard]] Messages messages() const noexcept { return messages_; }
+  [[nodiscard]] math::DenseNet& gates() noexcept { return nets_[0]; }
+  [[nodiscard]] std::vector<math::DenseNet>& nets() noexcept { return nets_; }
+  [[nodiscard]] const math::DenseNet& gates() const noexcept { return nets_[0]; }
+  [[nodiscard]] const math::DenseNet& state() const noexcept { return nets_[1]; }
+  [[nodiscard]] const math::DenseNet& first() const noexcept { return nets_[2]; }
+  [[nodiscard]] const math::DenseNet& second() const noexcept { return nets_[3]; }
+
+  [[nodiscard]] std::vector<float> parameters() const {
+    std::vector<float> all;
+    for (const math::DenseNet& net : nets_) all.insert(all.end(), net.parameters().begin(), net.parameters().end());
+    return all;
+  }
+  void set_parameters(std::span<const float> all) noexcept {
+    for (math::DenseNet& net : nets_) {
+      std::copy_n(all.begin(), net.parameters().size(), net.parameters().begin());
+      all = all.subspan(net.parameters().size());
+    }
+  }
+  void save(base::ByteWriter& out) const {
+    out.put(static_cast<std::uint32_t>(width_));
+    out.put(messages_);
+    for (const math::DenseNet& net : nets_) net.save(out);
+  }
+  [[nodiscard]] static Result<GraphLayers> load(base::ByteReader& in) {
+    GraphLayers layers;
+    TRY(layers.width_, in.get<std::uint32_t>());
+    TRY(const auto messages, in.get<std::uint8_t>());
+    if (layers.width_ < 2 || layers.width_ > kWidthMax || messages > static_cast<std::uint8_t>(Messages::kPooled))
+      return fail(ErrorKind::kCorrupt, "graphrouter: width {} is out of bounds", layers.width_);
+    layers.messages_ = static_cast<Messages>(messages);
+    const std::size_t w = layers.width_;
+    for (const auto& [inputs, outputs] : {std::pair{kAttributes, 2 * w}, {w, w}, {w, w}, {2 * w, w}}) {
+      TRY(auto net, math::DenseNet::load(in, inputs, outputs));
+      layers.nets_.push_back(std::move(net));
+    }
+    return layers;
+  }
+
+ private:
+  std::size_t width_ = 0;
+  Messages messages_ = Messages::kGated;
+  std::vector<math::DenseNet> nets_;
+};
+
+/// Messages to one model and the passes through the layers, forward and backward.
+class ModelPass {
+ public:
+  explicit ModelPass(const GraphLayers& layers)
+      : layers_(layers), w_(layers.width()), sums_(2 * w_, 0.0F), joined_(2 * w_), message_(2 * w_) {
+    gate_work_.resize(layers.gates().workspace_size());
+    gate_deltas_.resize(gate_work_.size());
+    first_work_.resize(w_);
+    second_work_.resize(w_);
+    deltas_.resize(w_);
+    down_.resize(2 * w_);
+    sums_gradient_.resize(2 * w_);
+  }
+
+  void begin() noexcept {
+    std::fill(sums_.begin(), sums_.end(), 0.0F);
+    edges_ = 0;
+  }
+  /// `z` of the request and its state for the second layer.
+  void add_edge(std::span<const float> z, std::span<const float> state, const Attributes& attributes) noexcept {
+    const auto gate = layers_.gates().forward(attributes, gate_work_);
+    const bool gated = layers_.messages() == Messages::kGated;
+    for (std::size_t i = 0; i < w_; ++i) sums_[i] += gated ? z[i] * gate[i] : gate[i];
+    for (std::size_t i = 0; i < w_; ++i) sums_[w_ + i] += gated ? state[i] * gate[w_ + i] : gate[w_ + i];
+    ++edges_;
+  }
+  /// The model's vector.
+  std::span<const float> finish() noexcept {
+    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
+    for (float& value : sums_) value *= share;
+    const auto first = layers_.first().forward(std::span(sums_).first(w_), first_work_);
+    std::copy(first.begin(), first.end(), joined_.begin());
+    std::copy_n(sums_.begin() + static_cast<std::ptrdiff_t>(w_), w_, joined_.begin() + static_cast<std::ptrdiff_t>(w_));
+    return layers_.second().forward(joined_, second_work_);
+  }
+  /// From the gradient by the vector of the last `finish` to that by the mean messages, adding to `gradients` (one span
+  /// per net of the layers).
+  void backward(std::span<const float> vector_gradient, std::span<const std::span<float>> gradients) noexcept {
+    layers_.second().backward(joined_, second_work_, vector_gradient, deltas_, gradients[3], down_);
+    layers_.first().backward(std::span(sums_).first(w_), first_work_, std::span(down_).first(w_), deltas_, gradients[2],
+                             std::span(sums_gradient_).first(w_));
+    std::copy_n(down_.begin() + static_cast<std::ptrdiff_t>(w_), w_,
+                sums_gradient_.begin() + static_cast<std::ptrdiff_t>(w_));
+    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
+    for (float& value : sums_gradient_) value *= share;
+  }
+  /// After `backward`: passes the gradient on along one edge.
+  void edge_backward(std::span<const float> z, std::span<const float> state, const Attributes& attributes,
+                     std::span<float> gate_gradient, std::span<float> z_gradient,
+                     std::span<float> state_gradient) noexcept {
+    const auto gate = layers_.gates().forward(attributes, gate_work_);
+    if (layers_.messages() == Messages::kGated) {
+      for (std::size_t i = 0; i < w_; ++i) {
+        z_gradient[i] += sums_gradient_[i] * gate[i];
+        state_gradient[i] += sums_gradient_[w_ + i] * gate[w_ + i];
+        message_[i] = sums_gradient_[i] * z[i];
+        message_[w_ + i] = sums_gradient_[w_ + i] * state[i];
+      }
+    } else {
+      std::copy(sums_gradient_.begin(), sums_gradient_.end(), message_.begin());
+    }
+    layers_.gates().backward(attributes, gate_work_, message_, gate_deltas_, gate_gradient);
+  }
+
+ private:
+  const GraphLayers& layers_;
+  std::size_t w_;
+  std::size_t edges_ = 0;
+  std::vector<float> sums_;  ///< messages of both layers
+  std::vector<float> joined_;
+  std::vector<float> message_;
+  std::vector<float> gate_work_;
+  std::vector<float> gate_deltas_;
+  std::vector<float> first_work_;
+  std::vector<float> second_work_;
+  std::vector<float> deltas_;
+  std::vector<float> down_;
+  std::vector<float> sums_gradient_;
+};
+
+/// Features and predicted task -> z.
+struct RequestMap {
+  math::DenseNet net;  ///< (features, task indicators) -> width
+  std::size_t dense_size = 0;
+  std::vector<float> centroids;  ///< tasks x dense_size: the mean features of each task
+
+  [[nodiscard]] std::size_t tasks() const noexcept { return dense_size == 0 ? 0 : centroids.size() / dense_size; }
+  [[nodiscard]] std::size_t inputs() const noexcept { return dense_size + tasks(); }
+  void write_input(std::span<const float> dense, std::span<float> input) const noexcept {
+    std::copy(dense.begin(), dense.end(), input.begin());
+    std::fill(input.begin() + static_cast<std::ptrdiff_t>(dense_size), input.end(), 0.0F);
+    if (tasks() > 0) input[dense_size + math::nearest_centroid(centroids, dense_size, dense)] = kTaskScale;
+  }
+  /// z of a request; `work` holds inputs() + width floats.
+  [[nodiscard]] std::span<const float> apply(std::span<const float> dense, std::span<float> work) const noexcept {
+    const std::span<float> input = work.first(inputs());
+    write_input(dense, input);
+    return net.forward(input, work.subspan(inputs(), net.workspace_size()));
+  }
+  [[nodiscard]] std::size_t work_size() const noexcept { return inputs() + net.workspace_size(); }
+};
+
+float score_logit(std::span<const float> z, std::span<const float> vector) noexcept {
+  return math::dot(z, vector) / std::sqrt(static_cast<float>(z.size()));
+}
+
+/// The vector of one model from its edges in `data`.
+std::vector<float> vector_from_edges(const GraphLayers& layers, const RequestMap& map, const CostScale& scale,
+                                     const TrainingSet& data, std::size_t model) {
+  ModelPass pass(layers);
+  pass.begin();
+  std::vector<float> work(map.work_size());
+  std::vector<float> state(layers.width());
+  const bool has_cost = data.cost_usd.size() == data.quality.size();
+  for (std::size_t row = 0; row < data.rows; ++row) {
+    if (!data.recorded(row, model)) continue;
+    const auto z = map.apply(data.dense_row(row), work);
+    static_cast<void>(layers.state().forward(z, state));
+    const float cost = has_cost ? data.cost_usd[row * data.models.size() + model] : NAN;
+    pass.add_edge(z, state, attributes_of(data.quality_of(row, model), scale.of(cost)));
+  }
+  const auto vector = pass.finish();
+  return {vector.begin(), vector.end()};
+}
+
+class GraphrouterRouter final : public PoolRouter {
+ public:
+  GraphrouterRouter(GraphLayers layers, RequestMap map, CostScale scale, std::vector<float> vectors,
+                    std::vector<float> sd)
+      : layers_(std::move(layers)),
+        map_(std::move(map)),
+        scale_(scale),
+        vectors_(std::move(vectors)),
+        sd_(std::move(sd)) {}
+
+  void estimate(const FeatureView& request, Scratch& scratch, std::span<float> quality,
+                std::span<float> sd) const noexcept override {
+    const auto z = map_.apply(request.dense, scratch.work);
+    for (std::size_t m = 0; m < quality.size(); ++m)
+      quality[m] = static_cast<float>(math::sigmoid(static_cast<double>(score_logit(z, vector(m)))));
+    std::copy(sd_.begin(), sd_.end(), sd.begin());
+  }
+  void prepare(Scratch& scratch) const override { grow_work(scratch, map_.work_size()); }
+  void save(base::ByteWriter& out) const override {
+    layers_.save(out);
+    out.put_array(map_.centroids);
+    map_.net.save(out);
+    out.put(scale_.low);
+    out.put(scale_.high);
+    out.put_array(vectors_);
+    out.put_array(sd_);
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<Router>> with_model(const TrainingSet& data,
+                                                           const base::OptionMap& values) const override {
+    TRY(const auto options, base::parse_options<GraphrouterOptions>(values));
+    static_cast<void>(options);
+    CHECK_OK(check_new_model(data, map_.dense_size));
+    const auto added = vector_from_edges(layers_, map_, scale_, data, 0);
+    std::vector<std::uint32_t> rows(data.rows);
+    std::iota(rows.begin(), rows.end(), 0U);
+    std::vector<float> work(map_.work_size());
+    const auto sd = residual_deviations(data, rows, static_cast<double>(layers_.width() + 1),
+                                        [&](std::size_t row, std::span<float> quality) {
+                                          const float logit = score_logit(map_.apply(data.dense_row(row), work), added);
+                                          quality[0] = static_cast<float>(math::sigmoid(static_cast<double>(logit)));
+                                        });
+    auto vectors = vectors_;
+    vectors.insert(vectors.end(), added.begin(), added.end());
+    auto deviations = sd_;
+    deviations.push_back(sd.front());
+    return std::make_unique<GraphrouterRouter>(layers_, map_, scale_, std::move(vectors), std::move(deviations));
+  }
+  [[nodiscard]] Result<std::unique_ptr<Router>> without_model(std::size_t model) const override {
+    CHECK_OK(check_removal(sd_.size(), model));
+    return std::make_unique<GraphrouterRouter>(layers_, map_, scale_, without_row(vectors_, layers_.width(), model),
+                                               without_row(sd_, 1, model));
+  }
+
+ private:
+  [[nodiscard]] std::span<const float> vector(std::size_t m) const noexcept {
+    return {vectors_.data() + m * layers_.width(), layers_.width()};
+  }
+  GraphLayers layers_;
+  RequestMap map_;
+  CostScale scale_;
+  std::vector<float> vectors_;  ///< models x width
+  std::vector<float> sd_;
+};
+
+/// Part of each batch sends messages, the rest is predicted. The layers' parameters are the trainer's extra ones.
+class GraphLoss {
+ public:
+  GraphLoss(const TrainingSet& set, GraphLayers& layers, CostScale scale, std::size_t virtual_models, base::Rng rng)
+      : set_(set), layers_(layers), scale_(scale), rng_(rng), pass_(layers), virtual_models_(virtual_models) {}
+
+  double operator()(const math::DenseBatch& batch) {
+    const std::size_t w = layers_.width();
+    layers_.set_parameters(batch.extra);
+    const std::size_t half = batch.rows.size() / 2;
+    if (half == 0) return 0;
+    // Contexts of many sizes, so that a model of few edges is no surprise.
+    const std::size_t senders = batch.training ? std::max<std::size_t>(1, half >> rng_.below(4)) : half;
+    states_.assign(senders * w, 0.0F);
+    state_gradients_.assign(senders * w, 0.0F);
+    state_deltas_.resize(w);
+    for (std::size_t i = 0; i < senders; ++i)
+      static_cast<void>(layers_.state().forward(z(batch, i), std::span(states_).subspan(i * w, w)));
+    slice(batch.extra_gradient);
+    double total = 0;
+    for (std::size_t m = 0; m < set_.models.size(); ++m) {
+      read_column(batch, m);
+      total += model_loss(batch, senders, half, 1);
+    }
+    if (!batch.training) return total;
+    for (std::size_t v = 0; v < virtual_models_; ++v) {
+      mix_column(batch);
+      static_cast<void>(model_loss(batch, senders, half, kVirtualWeight));
+    }
+    std::vector<float> down(w);
+    for (std::size_t i = 0; i < senders; ++i) {
+      layers_.state().backward(z(batch, i), std::span(states_).subspan(i * w, w),
+                               std::span(state_gradients_).subspan(i * w, w), state_deltas_, gradients_[1], down);
+      math::add_scaled(batch.gradients.subspan(i * w, w), 1, down);
+    }
+    return total;
+  }
+
+ private:
+  [[nodiscard]] std::span<const float> z(const math::DenseBatch& batch, std::size_t i) const noexcept {
+    return batch.outputs.subspan(i * layers_.width(), layers_.width());
+  }
+  /// Outcomes of one model in the rows of the batch.
+  void read_column(const math::DenseBatch& batch, std::size_t model) {
+    quality_.clear();
+    cost_.clear();
+    for (const std::uint32_t row : batch.rows) {
+      const std::size_t at = row * set_.models.size() + model;
+      quality_.push_back(set_.quality[at]);
+      cost_.push_back(scale_.of(at < set_.cost_usd.size() ? set_.cost_usd[at] : NAN));
+    }
+  }
+  /// Outcomes of a model that does not exist: one model's on one side of a random plane, another's on the other, each
+  /// as it is or mirrored.
+  void mix_column(const math::DenseBatch& batch) {
+    const std::size_t w = layers_.width();
+    std::vector<float> normal(w);
+    for (float& value : normal) value = static_cast<float>(rng_.normal());
+    std::vector<float> side;
+    for (std::size_t i = 0; i < batch.rows.size(); ++i) side.push_back(math::dot(normal, z(batch, i)));
+    std::vector<float> sorted = side;
+    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
+    const float middle = sorted[sorted.size() / 2];
+    read_column(batch, rng_.below(set_.models.size()));
+    const bool mirror_this = rng_.below(2) == 1;
+    const std::vector<float> quality = quality_;
+    const std::vector<float> cost = cost_;
+    read_column(batch, rng_.below(set_.models.size()));
+    const bool mirror_other = rng_.below(2) == 1;
+    for (std::size_t i = 0; i < quality_.size(); ++i) {
+      const bool here = side[i] > middle;
+      if (here) {
+        quality_[i] = quality[i];
+        cost_[i] = cost[i];
+      }
+      if (here ? mirror_this : mirror_other) quality_[i] = 1 - quality_[i];
+    }
+  }
+  void slice(std::span<float> all) {
+    gradients_.clear();
+    for (const math::DenseNet& net : layers_.nets()) {
+      gradients_.push_back(all.first(net.parameters().size()));
+      all = all.subspan(net.parameters().size());
+    }
+  }
+
+  /// Loss of the column read last, times `weight`.
+  double model_loss(const math::DenseBatch& batch, std::size_t senders, std::size_t half, double weight) {
+    const std::size_t w = layers_.width();
+    pass_.begin();
+    for (std::size_t i = 0; i < senders; ++i)
+      if (!std::isnan(quality_[i]))
+        pass_.add_edge(z(batch, i), std::span(states_).subspan(i * w, w), attributes_of(quality_[i], cost_[i]));
+    const auto vector = pass_.finish();
+    vector_gradient_.assign(w, 0.0F);
+    const float scale = static_cast<float>(weight) / std::sqrt(static_cast<float>(w));
+    double total = 0;
+    for (std::size_t i = half; i < batch.rows.size(); ++i) {
+      if (std::isnan(quality_[i])) continue;
+      float slope = 0;
+      total += weight * math::logistic_loss(static_cast<double>(score_logit(z(batch, i), vector)),
+                                            static_cast<double>(quality_[i]), slope);
+      math::add_scaled(batch.gradients.subspan(i * w, w), slope * scale, vector);
+      math::add_scaled(vector_gradient_, slope * scale, z(batch, i));
+    }
+    if (!batch.training) return total;
+    pass_.backward(vector_gradient_, gradients_);
+    for (std::size_t i = 0; i < senders; ++i)
+      if (!std::isnan(quality_[i]))
+        pass_.edge_backward(z(batch, i), std::span(states_).subspan(i * w, w), attributes_of(quality_[i], cost_[i]),
+                            gradients_[0], batch.gradients.subspan(i * w, w),
+                            std::span(state_gradients_).subspan(i * w, w));
+    return total;
+  }
+
+  const TrainingSet& set_;
+  GraphLayers& layers_;
+  CostScale scale_;
+  base::Rng rng_;
+  ModelPass pass_;
+  std::size_t virtual_models_;
+  std::vector<float> quality_;  ///< of one model in the rows of a batch
+  std::vector<float> cost_;
+  std::vector<float> states_;
+  std::vector<float> state_gradients_;
+  std::vector<float> state_deltas_;
+  std::vector<float> vector_gradient_;
+  std::vector<std::span<float>> gradients_;
+};
+
+/// Mean features of the most frequent tasks; none where there is one task only.
+std::vector<float> task_centroids(const TrainingSet& set) {
+  std::map<std::uint32_t, std::size_t> counts;
+  for (const std::uint32_t task : set.task) ++counts[task];
+  if (counts.size() < 2) return {};
+  std::vector<std::pair<std::size_t, std::uint32_t>> frequent;
+  for (const auto& [task, count] : counts) frequent.emplace_back(count, task);
+  std::stable_sort(frequent.begin(), frequent.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  frequent.resize(std::min(frequent.size(), kTasksMax));
+  std::vector<float> centroids;
+  for (const auto& [count, task] : frequent) {
+    std::vector<double> sum(set.dense_size, 0.0);
+    for (std::size_t row = 0; row < set.rows; ++row)
+      if (set.task[row] == task)
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(set.dense_row(row)[i]);
+    for (const double value : sum) centroids.push_back(static_cast<float>(value / static_cast<double>(count)));
+  }
+  return centroids;
+}
+
+CostScale cost_scale(const TrainingSet& set) {
+  CostScale scale{INFINITY, -INFINITY};
+  for (const float cost : set.cost_usd) {
+    if (!std::isfinite(cost)) continue;
+    scale.low = std::min(scale.low, cost);
+    scale.high = std::max(scale.high, cost);
+  }
+  return scale.low <= scale.high ? scale : CostScale{};
+}
+
+/// One vector per model of the set; a model without any edge gets the mean of the others.
+std::vector<float> all_vectors(const GraphLayers& layers, const RequestMap& map, const CostScale& scale,
+                               const TrainingSet& set) {
+  const std::size_t w = layers.width();
+  const ModelMeans means = model_means(set);
+  std::vector<float> vectors;
+  std::vector<float> mean(w, 0.0F);
+  float known = 0;
+  for (std::size_t m = 0; m < set.models.size(); ++m) {
+    const auto vector = vector_from_edges(layers, map, scale, set, m);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+    if (means.count[m] == 0) continue;
+    math::add_scaled(mean, 1, vector);
+    known += 1;
+  }
+  for (std::size_t m = 0; m < set.models.size() && known > 0; ++m)
+    if (means.count[m] == 0)
+      for (std::size_t i = 0; i < w; ++i) vectors[m * w + i] = mean[i] / known;
+  return vectors;
+}
+
+Result<std::unique_ptr<Router>> fit_graphrouter(const TrainingSet& data, const base::OptionMap& values,
+                                                base::Rng& rng) {
+  TRY(const auto options, base::parse_options<GraphrouterOptions>(values));
+  const OrderedSet ordered = order_models(data, kRowsMax, rng);
+  const TrainingSet& set = ordered.set;
+  const auto w = static_cast<std::size_t>(options.width);
+  const CostScale scale = cost_scale(set);
+  RequestMap map;
+  map.dense_size = set.dense_size;
+  if (options.task == "predicted") map.centroids = task_centroids(set);
+  std::vector<float> inputs(set.rows * map.inputs());
+  for (std::size_t row = 0; row < set.rows; ++row)
+    map.write_input(set.dense_row(row), std::span(inputs).subspan(row * map.inputs(), map.inputs()));
+  const std::vector<math::LayerPlan> plan{{w}};
+  map.net = math::DenseNet::make(map.inputs(), plan, rng);
+  // A part of z that every request has carries a model's base rate.
+  map.net.bias(0)[0] = 1;
+  GraphLayers layers(w, options.messages == "gated" ? Messages::kGated : Messages::kPooled, rng);
+  std::vector<float> extra = layers.parameters();
+  GraphLoss graph(set, layers, scale, static_cast<std::size_t>(options.virtual_models), rng.fork("contexts"));
+  const math::BatchLoss loss = [&](const math::DenseBatch& batch) { return graph(batch); };
+  const math::DenseTraining training{.rate = options.rate,
+                                     .weight_decay = options.weight_decay,
+                                     .batch = std::min(kBatch, std::max<std::size_t>(2, set.rows / 4)),
+                                     .epochs_max = static_cast<std::size_t>(options.epochs),
+                                     .patience = static_cast<std::size_t>(options.patience),
+                                     .rows_max = kRowsMax};
+  TRY(const auto report, math::train_dense(map.net, inputs, extra, loss, training, rng));
+  layers.set_parameters(extra);
+  const auto vectors = all_vectors(layers, map, scale, set);
+  std::vector<float> work(map.work_size());
+  const auto sd = residual_deviations(
+      set, rows_to_judge(report, set.rows), static_cast<double>(w + 1), [&](std::size_t row, std::span<float> quality) {
+        const auto z = map.apply(set.dense_row(row), work);
+        for (std::size_t m = 0; m < quality.size(); ++m)
+          quality[m] = static_cast<float>(
+              math::sigmoid(static_cast<double>(score_logit(z, std::span(vectors).subspan(m * w, w)))));
+      });
+  return std::make_unique<GraphrouterRouter>(std::move(layers), std::move(map), scale,
+                                             placed_rows(vectors, w, ordered.place), placed(sd, ordered.place));
+}
+
+Result<std::unique_ptr<Router>> load_graphrouter(base::ByteReader& in, const Shape& shape) {
+  TRY(auto layers, GraphLayers::load(in));
+  RequestMap map;
+  map.dense_size = shape.dense_size;
+  TRY(map.centroids, in.get_array<float>());
+  if (shape.dense_size == 0 || map.centroids.size() % shape.dense_size != 0 || map.tasks() > kTasksMax ||
+      !std::all_of(map.centroids.begin(), map.centroids.end(), [](float v) { return std::isfinite(v); }))
+    return fail(ErrorKind::kCorrupt, "graphrouter: the tasks do not fit the features");
+  TRY(map.net, math::DenseNet::load(in, map.inputs(), layers.width()));
+  CostScale scale;
+  TRY(scale.low, in.get<float>());
+  TRY(scale.high, in.get<float>());
+  if (!std::isfinite(scale.low) || !std::isfinite(scale.high))
+    return fail(ErrorKind::kCorrupt, "graphrouter: the costs have no bounds");
+  TRY(auto vectors, load_finite(in, shape.models * layers.width(), "graphrouter"));
+  if (!std::all_of(vectors.begin(), vectors.end(), [](float v) { return std::abs(v) < 1e12F; }))
+    return fail(ErrorKind::kCorrupt, "graphrouter: a model vector is out of bounds");
+  TRY(auto sd, load_deviations(in, shape.models, "graphrouter"));
+  return std::make_unique<GraphrouterRouter>(std::move(layers), std::move(map), scale, std::move(vectors),
+                                             std::move(sd));
+}
+
+}  // namespace
+
+MethodRecord graphrouter_method() {
+  return {.name = "graphrouter",
+          .help = "edge prediction on a graph of requests and models; a new model needs a few scored requests",
+          .source = "arXiv:2410.03834",
+          .latency_class_us = 10,
+          .needs = {.dense = true, .either = false, .tokens = false},
+          .options = &base::list_options<GraphrouterOptions>,
+          .fit = &fit_graphrouter,
+          .load = &load_graphrouter,
+          .add_model = &add_model_to_pool,
+          .remove_model = &remove_model_from_pool};
+}
+
+}  // namespace thalamus::route
