@@ -83,7 +83,8 @@ TEST(BlendPlan, WeighsWhatPredictsAndDropsNoise) {
   w.cross.candidates.push_back(by_hand(w.data, w.fold_of, [&](auto, auto) { return rng.uniform(); }));
   w.cross.candidates.push_back(by_hand(w.data, w.fold_of, [&](auto i, auto m) { return w.truth(i, m); }));
   const std::vector<double> rates{0.0};
-  const auto plan = plan_blend(w.data, w.fold_of, kFolds, w.cross, rates).value();
+  const auto plan =
+      plan_blend(w.data, w.fold_of, kFolds, w.cross, std::vector<int>(w.cross.candidates.size(), 1), rates).value();
   ASSERT_EQ(plan.members, (std::vector<std::size_t>{1}));
   EXPECT_NEAR(plan.parts.members[0].contrast_weight, 1, 0.15);
   EXPECT_TRUE(plan.parts.in_pool[0] && plan.parts.in_pool[1]);
@@ -101,7 +102,8 @@ TEST(BlendPlan, AMemberThatHasSeenWhatItIsScoredOnIsRefused) {
   w.cross.candidates.push_back(by_hand(w.data, w.fold_of, [&](auto i, auto m) { return w.truth(i, m); }));
   w.cross.candidates.push_back(std::move(planted));
   const std::vector<double> rates{0.0};
-  const auto plan = plan_blend(w.data, w.fold_of, kFolds, w.cross, rates);
+  const auto plan =
+      plan_blend(w.data, w.fold_of, kFolds, w.cross, std::vector<int>(w.cross.candidates.size(), 1), rates);
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().kind, ErrorKind::kInvalidInput);
   EXPECT_NE(plan.error().message.find("candidate 1 has seen row"), std::string::npos) << plan.error().message;
@@ -122,7 +124,7 @@ TEST(BlendPlan, OneSeenPromptIsEnoughToBeRefused) {
 
 TEST(BlendPlan, CrossValidationItselfIsNotRefused) {
   World w(120, 5);
-  const std::vector<Candidate> candidates{{"global_mean", {}, {}}, {"task_posterior", {}, {}}};
+  const std::vector<Candidate> candidates{{"global_mean", {}, {}, 1}, {"task_posterior", {}, {}, 1}};
   const auto cross = cross_validate(w.data, w.fold_of, kFolds, candidates, base::Rng(1), {}).value();
   for (std::size_t c = 0; c < candidates.size(); ++c)
     EXPECT_TRUE(refuse_seen(w.data, w.fold_of, cross.candidates[c], c).has_value());
@@ -130,20 +132,21 @@ TEST(BlendPlan, CrossValidationItselfIsNotRefused) {
 
 // Estimates are the truth plus an offset that always flatters one model that is in fact bad.
 TEST(BlendPlan, AFlatteredModelIsCutFromThePool) {
-  World w(300, 6);
+  World w(1200, 6);
   base::Rng rng(7);
   for (auto& row : w.table.rows) row.cells[1].quality = rng.uniform() < 0.3 ? 1 : 0;
   w.cross.candidates.push_back(by_hand(w.data, w.fold_of, [&](std::size_t i, std::size_t m) {
     return m == 1 ? (i % 3 == 0 ? 0.95 : 0.1) : w.truth(i, m);
   }));
   const std::vector<double> rates{0.0};
-  const auto plan = plan_blend(w.data, w.fold_of, kFolds, w.cross, rates).value();
+  const auto plan =
+      plan_blend(w.data, w.fold_of, kFolds, w.cross, std::vector<int>(w.cross.candidates.size(), 1), rates).value();
   EXPECT_FALSE(plan.parts.in_pool[1]);
 }
 
 TEST(BlendPlan, NestedScoresAreOfRowsThatNothingSaw) {
   World w(240, 8);
-  const std::vector<Candidate> candidates{{"global_mean", {}, {}}, {"task_posterior", {}, {}}};
+  const std::vector<Candidate> candidates{{"global_mean", {}, {}, 1}, {"task_posterior", {}, {}, 1}};
   const std::vector<double> rates{0.0};
   const auto outer = assign_folds(w.data, 3, 99);
   const auto score = nested_score(w.data, outer, 3, 3, candidates, rates, base::Rng(3), {}).value();
@@ -155,10 +158,11 @@ TEST(BlendPlan, NestedScoresAreOfRowsThatNothingSaw) {
 
 TEST(BlendPlan, ASlowMemberIsDistilled) {
   World w(160, 9);
-  const std::vector<Candidate> candidates{{"knn", {{"k", "20"}}, {{"tfidf", {}}}}};
+  const std::vector<Candidate> candidates{{"knn", {{"k", "20"}}, {{"tfidf", {}}}, 1}};
   auto cross = cross_validate(w.data, w.fold_of, kFolds, candidates, base::Rng(1), {}).value();
   const std::vector<double> rates{0.0};
-  const auto plan = plan_blend(w.data, w.fold_of, kFolds, cross, rates).value();
+  const auto plan =
+      plan_blend(w.data, w.fold_of, kFolds, cross, std::vector<int>(cross.candidates.size(), 1), rates).value();
   std::vector<std::uint32_t> all(w.data.rows());
   std::iota(all.begin(), all.end(), 0U);
   const auto blend = fit_blend(w.data, all, w.fold_of, candidates, cross, plan, base::Rng(2)).value();

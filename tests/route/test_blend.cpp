@@ -43,7 +43,7 @@ TEST(Blend, LevelAndContrastAreWeighedApart) {
   EXPECT_NEAR(out[1], 0.35F, 1e-6);
 }
 
-TEST(Blend, TheMarginIsTakenFromAllButTheSafeModelAndOutsideThePoolMeansStay) {
+TEST(Blend, TheMarginIsTakenFromAllButTheSafeModelAndNothingOutsideThePoolIsAboveIt) {
   BlendParts parts = parts_of_two(1, 0);
   parts.margin = 0.05;
   parts.safe_model = 1;
@@ -54,7 +54,7 @@ TEST(Blend, TheMarginIsTakenFromAllButTheSafeModelAndOutsideThePoolMeansStay) {
   EXPECT_NEAR(out[1], 0.3F, 1e-6);
   parts.in_pool[0] = false;
   blend_estimates(parts, members, out);
-  EXPECT_NEAR(out[0], 0.6F + 0.1F - 0.05F, 1e-6) << "level of the request + mean contrast - margin";
+  EXPECT_NEAR(out[0], 0.3F - 0.05F, 1e-6) << "level + mean contrast would be .7, above the lowest of the pool";
 }
 
 TEST(Blend, BadPartsAreRefused) {

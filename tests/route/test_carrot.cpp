@@ -56,7 +56,7 @@ TEST(Carrot, RepeatedPromptsDoNotMakeOneNeighbourLookBest) {
 TEST(Carrot, BothFormsFollowTheConditionalMean) {
   const std::uint64_t seed = 53;
   SCOPED_TRACE(seed);
-  const TrainingSet set = angles(600, 0.1, seed);
+  const TrainingSet set = angles(300, 0.1, seed);
   for (const std::string form : {"knn", "linear"}) {
     const auto router = fit_small("carrot", set, {{"form", form}}).value();
     EXPECT_EQ(router->output(), Output::kQuality);

@@ -97,8 +97,10 @@ Status Encoder::encode(std::span<const EncoderText> texts, std::size_t threads, 
   for (std::size_t i = 0; i < texts.size(); ++i)
     if (!lookup(texts[i].hash, out.subspan(i * dims(), dims()))) missing.push_back(static_cast<std::uint32_t>(i));
   // Texts of like length share a batch, so that little of it is padding.
-  std::stable_sort(missing.begin(), missing.end(),
-                   [&](auto a, auto b) { return texts[a].text.size() < texts[b].text.size(); });
+  const auto shorter = [&](std::uint32_t a, std::uint32_t b) {
+    return std::pair(texts[a].text.size(), a) < std::pair(texts[b].text.size(), b);
+  };
+  std::sort(missing.begin(), missing.end(), shorter);
   const std::size_t batches = (missing.size() + kEncoderBatch - 1) / kEncoderBatch;
   std::atomic<std::size_t> next{0};
   std::mutex failed_mutex;

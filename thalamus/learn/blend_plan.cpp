@@ -15,8 +15,11 @@ namespace {
 
 constexpr double kWeightMin = 0.03;  // members that weigh less are dropped
 constexpr std::size_t kMembersMax = 8;
+constexpr double kTierErrors = 0;  // by which a richer blend must be ahead
+constexpr double kPoolErrors = 3;  // the best of many smaller pools must be ahead of all models by as much
 constexpr std::array kMargins{0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12};
-constexpr std::array kCostShares{0.02, 0.1, 0.4};  // of the best single model's cost, in units of quality
+constexpr std::array kStrengths{1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1};
+constexpr std::array kCostShares{0.01, 0.03, 0.08, 0.2, 0.5};  // of the best single model's cost, in units of quality
 
 double or_zero(double value) noexcept { return std::isnan(value) ? 0.0 : value; }
 
@@ -156,6 +159,24 @@ std::vector<double> cross_fit(const Work& w, const BlendPlan& plan,
   return out;
 }
 
+/// The means alone: members have routers, which are not copied.
+BlendPlan copy_of(const BlendPlan& plan) {
+  BlendPlan copy;
+  copy.parts.level = plan.parts.level;
+  copy.parts.contrast = plan.parts.contrast;
+  copy.parts.in_pool.assign(plan.parts.contrast.size(), true);
+  copy.parts.safe_model = plan.parts.safe_model;
+  return copy;
+}
+
+/// Weights and held-out estimates of some members.
+void weigh(const Work& w, std::vector<std::size_t> members, BlendPlan& plan) {
+  plan.members = choose_members(w, std::move(members), plan.parts);
+  const auto equations = fold_equations(w, plan.members, plan.parts);
+  set_weights(solve_without(equations, w.folds), plan.parts);
+  plan.estimate = cross_fit(w, plan, equations);
+}
+
 /// What a choice between the models of a pool gives on held-out rows, mean over the exchange rates.
 class PoolScore {
  public:
@@ -164,12 +185,17 @@ class PoolScore {
 
   /// Per row of `w.rows`: realised utility of argmax over `pool`, averaged over the rates.
   [[nodiscard]] double row_value(std::uint32_t row, const std::vector<std::size_t>& pool) const noexcept {
+    return row_value(row, pool, {});
+  }
+  /// With the margin of `parts` taken from all but its safe model.
+  [[nodiscard]] double row_value(std::uint32_t row, const std::vector<std::size_t>& pool,
+                                 const route::BlendParts& parts) const noexcept {
     double total = 0;
     for (const double rate : rates_) {
       std::size_t chosen = pool.front();
       double best = -INFINITY;
       for (const std::size_t m : pool) {
-        const double value = predicted(row, m, rate);
+        const double value = predicted(row, m, rate) - (m == parts.safe_model ? 0 : parts.margin);
         if (value > best) {
           best = value;
           chosen = m;
@@ -242,7 +268,14 @@ std::vector<std::uint32_t> rows_of(const Work& w, std::size_t fold, bool held) {
   return rows;
 }
 
-/// The smallest pool that is not seen to be worse than the best size: within half a standard error of it.
+/// Whether the mean of a - b is above `errors` of its standard errors.
+bool ahead(std::span<const double> a, std::span<const double> b, double errors) {
+  std::vector<double> difference(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
+  return math::mean(difference) > errors * math::standard_error(difference);
+}
+
+/// All models, or the best smaller pool where it is seen to be better.
 void choose_pool(const Work& w, const PoolScore& score, route::BlendParts& parts) {
   if (w.models <= 2) return;
   std::vector<std::vector<double>> value(w.models);  // by pool size - 1, rows in fold order
@@ -255,40 +288,104 @@ void choose_pool(const Work& w, const PoolScore& score, route::BlendParts& parts
       for (const std::uint32_t row : held) value[size - 1].push_back(score.row_value(row, pool));
     }
   }
-  std::size_t best = 0;
-  for (std::size_t s = 1; s < w.models; ++s)
+  std::size_t best = w.models - 1;
+  for (std::size_t s = 0; s + 1 < w.models; ++s)
     if (math::mean(value[s]) > math::mean(value[best])) best = s;
-  std::size_t chosen = best;
-  for (std::size_t s = 0; s < best; ++s) {
-    std::vector<double> behind(value[s].size());
-    for (std::size_t i = 0; i < behind.size(); ++i) behind[i] = value[best][i] - value[s][i];
-    if (math::mean(behind) > 0.5 * math::standard_error(behind)) continue;
-    chosen = s;
-    break;
-  }
+  const std::size_t chosen = ahead(value[best], value.back(), kPoolErrors) ? best : w.models - 1;
   const auto order = forward_order(w, score, w.rows, parts.safe_model);
   parts.in_pool.assign(w.models, false);
   for (std::size_t s = 0; s <= chosen; ++s) parts.in_pool[order[s]] = true;
 }
 
-/// The smallest margin of the highest held-out quality when quality alone decides.
+/// Draws a row's estimates towards the mean contrasts: contrast = C_m + strength * (contrast - C_m).
+void weaken(const Work& w, const route::BlendParts& parts, double strength, std::span<double> row) noexcept {
+  double level = 0;
+  for (const double value : row) level += value / static_cast<double>(w.models);
+  for (std::size_t m = 0; m < w.models; ++m)
+    row[m] = level + parts.contrast[m] + strength * (row[m] - level - parts.contrast[m]);
+}
+
+/// How strongly requests may move the models apart. Weights of least squares predict best; a choice of the highest of
+/// many noisy estimates may want less. The strength of the highest held-out utility, mean over the exchange rates.
+void choose_strength(const Work& w, std::span<const double> rates, BlendPlan& plan) {
+  std::vector<std::size_t> pool;
+  for (std::size_t m = 0; m < w.models; ++m)
+    if (plan.parts.in_pool[m]) pool.push_back(m);
+  double best = -INFINITY;
+  double chosen = 1;
+  std::vector<double> best_estimate;
+  for (const double strength : kStrengths) {
+    std::vector<double> estimate = plan.estimate;
+    for (const std::uint32_t row : w.rows)
+      weaken(w, plan.parts, strength, std::span(estimate).subspan(row * w.models, w.models));
+    const PoolScore score(w, estimate, rates);
+    double total = 0;
+    for (const std::uint32_t row : w.rows) total += score.row_value(row, pool);
+    if (total <= best) continue;
+    best = total;
+    chosen = strength;
+    best_estimate = std::move(estimate);
+  }
+  plan.estimate = std::move(best_estimate);
+  for (route::BlendMember& member : plan.parts.members) member.contrast_weight *= chosen;
+}
+
+/// The smallest margin of the highest held-out utility, mean over the exchange rates.
 void choose_margin(const Work& w, const PoolScore& score, route::BlendParts& parts) {
+  std::vector<std::size_t> pool;
+  for (std::size_t m = 0; m < w.models; ++m)
+    if (parts.in_pool[m]) pool.push_back(m);
+  route::BlendParts trial;
+  trial.safe_model = parts.safe_model;
   double best = -INFINITY;
   for (const double margin : kMargins) {
+    trial.margin = margin;
     double total = 0;
-    for (const std::uint32_t row : w.rows) {
-      std::size_t chosen = parts.safe_model;
-      double top = score.predicted(row, chosen, 0) + margin;
-      for (std::size_t m = 0; m < w.models; ++m) {
-        if (!parts.in_pool[m] || score.predicted(row, m, 0) <= top) continue;
-        top = score.predicted(row, m, 0);
-        chosen = m;
-      }
-      total += score.realised(row, chosen, 0);
-    }
+    for (const std::uint32_t row : w.rows) total += score.row_value(row, pool, trial);
     if (total <= best) continue;
     best = total;
     parts.margin = margin;
+  }
+}
+
+/// Realised utility of the plan and of the mean qualities alone, row by row, mean over the exchange rates.
+void compare_with_means(const Work& w, std::span<const double> rates, BlendPlan& plan) {
+  const PoolScore planned(w, plan.estimate, rates);
+  std::vector<double> means(plan.estimate.size());
+  for (std::size_t i = 0; i < means.size(); ++i) means[i] = plan.parts.level + plan.parts.contrast[i % w.models];
+  const PoolScore simple(w, means, rates);
+  std::vector<std::size_t> all(w.models);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  std::vector<std::size_t> pool;
+  for (const std::size_t m : all)
+    if (plan.parts.in_pool[m]) pool.push_back(m);
+  for (const std::uint32_t row : w.rows) {
+    plan.value.push_back(planned.row_value(row, pool, plan.parts));
+    plan.value_of_means.push_back(simple.row_value(row, all));
+  }
+}
+
+/// Blends of the candidates of tier 1, of tiers 1 and 2, and so on: the first that no later one is seen to beat.
+/// Squared error alone would take in members whose noise wins choices between many models.
+void choose_tier(const Work& w, const std::vector<std::size_t>& members, std::span<const int> tiers,
+                 std::span<const double> rates, BlendPlan& plan) {
+  std::vector<std::size_t> all(w.models);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  std::vector<double> best;
+  const int last = *std::max_element(tiers.begin(), tiers.end());
+  for (int tier = 1; tier <= last; ++tier) {
+    std::vector<std::size_t> taken;
+    for (const std::size_t c : members)
+      if (tiers[c] <= tier) taken.push_back(c);
+    if (taken.empty()) continue;
+    BlendPlan next = copy_of(plan);
+    weigh(w, std::move(taken), next);
+    const PoolScore score(w, next.estimate, rates);
+    std::vector<double> value;
+    for (const std::uint32_t row : w.rows) value.push_back(score.row_value(row, all));
+    if (!best.empty() && !ahead(value, best, kTierErrors)) continue;
+    best = std::move(value);
+    plan = std::move(next);
   }
 }
 
@@ -296,11 +393,15 @@ void choose_margin(const Work& w, const PoolScore& score, route::BlendParts& par
 void finish_estimates(const Work& w, BlendPlan& plan) {
   for (const std::uint32_t row : w.rows) {
     double level = 0;
-    for (std::size_t m = 0; m < w.models; ++m) level += plan.estimate[row * w.models + m];
-    level /= static_cast<double>(w.models);
+    double lowest = INFINITY;
+    for (std::size_t m = 0; m < w.models; ++m) {
+      const double value = plan.estimate[row * w.models + m];
+      level += value / static_cast<double>(w.models);
+      if (plan.parts.in_pool[m]) lowest = std::min(lowest, value);
+    }
     for (std::size_t m = 0; m < w.models; ++m) {
       double& value = plan.estimate[row * w.models + m];
-      if (!plan.parts.in_pool[m]) value = level + plan.parts.contrast[m];
+      if (!plan.parts.in_pool[m]) value = std::min(level + plan.parts.contrast[m], lowest);
       if (m != plan.parts.safe_model) value -= plan.parts.margin;
     }
   }
@@ -351,7 +452,7 @@ Status refuse_seen(const Dataset& data, std::span<const std::uint32_t> fold_of, 
 }
 
 Result<BlendPlan> plan_blend(const Dataset& data, std::span<const std::uint32_t> fold_of, std::size_t folds,
-                             const CrossValidation& cross, std::span<const double> rates) {
+                             const CrossValidation& cross, std::span<const int> tiers, std::span<const double> rates) {
   Work w{data, fold_of, folds, cross, {}, data.models()};
   for (std::size_t i = 0; i < data.rows(); ++i)
     if (fold_of[i] != kNotUsed) w.rows.push_back(static_cast<std::uint32_t>(i));
@@ -363,13 +464,11 @@ Result<BlendPlan> plan_blend(const Dataset& data, std::span<const std::uint32_t>
   if (members.empty()) return fail(ErrorKind::kInvalidInput, "no candidate is a value estimator; nothing to blend");
   BlendPlan plan;
   set_means(w, plan.parts);
-  plan.members = choose_members(w, std::move(members), plan.parts);
-  const auto equations = fold_equations(w, plan.members, plan.parts);
-  set_weights(solve_without(equations, folds), plan.parts);
-  plan.estimate = cross_fit(w, plan, equations);
-  const PoolScore score(w, plan.estimate, rates);
-  choose_pool(w, score, plan.parts);
-  choose_margin(w, score, plan.parts);
+  choose_tier(w, members, tiers, rates, plan);
+  choose_pool(w, PoolScore(w, plan.estimate, rates), plan.parts);
+  choose_strength(w, rates, plan);
+  choose_margin(w, PoolScore(w, plan.estimate, rates), plan.parts);
+  compare_with_means(w, rates, plan);
   finish_estimates(w, plan);
   return plan;
 }

@@ -15,17 +15,20 @@
 namespace thalamus::learn {
 
 struct BlendPlan {
-  std::vector<std::size_t> members;  ///< candidates, by their index
-  route::BlendParts parts;           ///< all but the members' routers
-  std::vector<double> estimate;      ///< held-out, positions x models: each fold by weights of the other folds
+  std::vector<std::size_t> members;    ///< candidates, by their index
+  route::BlendParts parts;             ///< all but the members' routers
+  std::vector<double> value;           ///< held-out utility of each used row, mean over the exchange rates
+  std::vector<double> value_of_means;  ///< the same for the mean qualities alone
+  std::vector<double> estimate;        ///< held-out, positions x models: each fold by weights of the other folds
 };
 
 /// Exchange rates that the plan is judged under: quality a USD; 0 is quality alone. Where no cost is recorded only 0.
 [[nodiscard]] std::vector<double> exchange_rates(const Dataset& data, const std::optional<core::Worth>& worth);
 
-/// kInvalidInput where a candidate has seen a prompt that it is scored on, or where no candidate is a value estimator.
+/// `tiers` says of each candidate how late it is tried: 1 first, 0 never. kInvalidInput where a candidate has seen a
+/// prompt that it is scored on, or where no candidate is a value estimator.
 [[nodiscard]] Result<BlendPlan> plan_blend(const Dataset& data, std::span<const std::uint32_t> fold_of,
-                                           std::size_t folds, const CrossValidation& cross,
+                                           std::size_t folds, const CrossValidation& cross, std::span<const int> tiers,
                                            std::span<const double> rates);
 
 /// Refuses estimates of rows whose prompt the fit has seen.

@@ -22,6 +22,7 @@ struct Candidate {
   std::string method;
   base::OptionMap options;
   std::vector<feature::FeatureSpec> features;  ///< what the router reads, in order
+  int tier = 1;                                ///< of a blend: candidates of tier 1 are tried first; 0: never blended
 };
 
 /// The prompts that a fit has seen: Dataset::prompt_key of its rows, ascending.

@@ -5,6 +5,7 @@
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/parallel.h"
+#include "thalamus/learn/select.h"
 
 namespace thalamus::learn {
 namespace {
@@ -20,7 +21,7 @@ std::vector<Candidate> final_members(const std::vector<Candidate>& candidates, c
   for (const std::size_t c : plan.members) {
     const route::MethodRecord* method = route::find_method(candidates[c].method);
     members.push_back(method != nullptr && is_slow(*method)
-                          ? Candidate{std::string(kStudent), {}, {{"hash", {}}, {"signals", {}}}}
+                          ? Candidate{std::string(kStudent), {}, {{"hash", {}}, {"signals", {}}}, 1}
                           : candidates[c]);
   }
   return members;
@@ -142,7 +143,7 @@ Result<NestedScore> nested_score(const Dataset& data, std::span<const std::uint3
     }
     const base::Rng fold_rng = rng.fork("outer" + std::to_string(f));
     TRY(const auto cross, cross_validate(data, fold_of, inner_folds, candidates, fold_rng, nested));
-    TRY(const auto plan, plan_blend(data, fold_of, inner_folds, cross, rates));
+    TRY(const auto plan, plan_blend(data, fold_of, inner_folds, cross, tiers_of(candidates), rates));
     TRY(const auto blend, fit_blend(data, fitted, fold_of, candidates, cross, plan, fold_rng));
     score_held(data, held, blend, plan.parts.safe_model, out);
   }

@@ -44,22 +44,30 @@ std::vector<Candidate> auto_candidates(const Dataset& data) {
   const feature::FeatureSpec hash{"hash", {}};
   const feature::FeatureSpec signals{"signals", {}};
   const feature::FeatureSpec tfidf{"tfidf", {}};
-  std::vector<Candidate> candidates{{"global_mean", {}, {}}};
+  std::vector<Candidate> candidates{{"global_mean", {}, {}, 1}};
   if (data.models() < 2) return candidates;
-  candidates.push_back({"prompt_length", {}, {}});
   std::set<std::string> tasks;
   for (std::size_t i = 0; i < data.rows() && tasks.size() < 2; ++i) tasks.insert(data.row(i).task);
   if (tasks.size() > 1) {
-    candidates.push_back({"task_posterior", {}, {}});
-    candidates.push_back({"task_posterior", {{"sharpness", "0.5"}}, {}});
+    candidates.push_back({"task_posterior", {}, {}, 1});
+    candidates.push_back({"task_posterior", {{"sharpness", "0.5"}}, {}, 1});
   }
-  candidates.push_back({"kmeans", {{"clusters", "24"}, {"shrinkage", "20"}}, {hash, signals}});
-  candidates.push_back({"ridge", {}, {signals}});
-  candidates.push_back({"ridge", {}, {hash, signals}});
-  candidates.push_back({"token_ridge", {}, {}});
+  const base::OptionMap clusters{{"clusters", "24"}, {"shrinkage", "20"}};
+  candidates.push_back({"kmeans", clusters, {hash, signals}, tasks.size() > 1 ? 4 : 1});
+  candidates.push_back({"token_ridge", {}, {}, 2});
+  candidates.push_back({"mlp", {}, {hash, signals}, 3});
+  candidates.push_back({"prompt_length", {}, {}, 4});
+  candidates.push_back({"ridge", {}, {signals}, 4});
+  candidates.push_back({"ridge", {}, {hash, signals}, 4});
   if (data.rows() > kNeighborRowsMax) return candidates;
-  candidates.push_back({"knn", {{"k", "100"}, {"shrinkage", "5"}}, {tfidf}});
+  candidates.push_back({"knn", {{"k", "100"}, {"shrinkage", "5"}}, {tfidf}, 4});
   return candidates;
+}
+
+std::vector<int> tiers_of(const std::vector<Candidate>& candidates) {
+  std::vector<int> tiers;
+  for (const Candidate& candidate : candidates) tiers.push_back(candidate.tier);
+  return tiers;
 }
 
 std::optional<core::Worth> derive_worth(const Dataset& data) {

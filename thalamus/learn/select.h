@@ -15,6 +15,9 @@ namespace thalamus::learn {
 /// What auto chooses from and blends, simplest first.
 [[nodiscard]] std::vector<Candidate> auto_candidates(const Dataset& data);
 
+/// The tier of each candidate.
+[[nodiscard]] std::vector<int> tiers_of(const std::vector<Candidate>& candidates);
+
 /// What one candidate collects on held-out rows.
 struct Score {
   std::vector<double> quality;  ///< per position, decided by quality alone

@@ -41,7 +41,7 @@ Result<math::CalibrationKind> parse_calibration(const std::string& name) {
 /// The one candidate of a named method, its features and options checked before any work.
 Result<Candidate> named_candidate(const TrainOptions& options) {
   TRY(const auto* method, route::require_method(options.method));
-  Candidate candidate{options.method, options.options, {}};
+  Candidate candidate{options.method, options.options, {}, 1};
   bool dense = false;
   bool sparse = false;
   for (const std::string& text : options.features.empty() ? default_features(*method) : options.features) {
@@ -170,11 +170,11 @@ Progress stage_of(const Training& t, double from, double to) {
   };
 }
 
-/// Whether held-out rows show one to be better than another by more than half a standard error.
-bool is_better(const Score& one, const Score& other) {
-  std::vector<double> ahead(one.score.size());
-  for (std::size_t i = 0; i < ahead.size(); ++i) ahead[i] = one.score[i] - other.score[i];
-  return math::mean(ahead) > 0.5 * math::standard_error(ahead);
+/// Whether held-out rows show one to be better than another.
+bool is_better(std::span<const double> one, std::span<const double> other) {
+  std::vector<double> ahead(one.size());
+  for (std::size_t i = 0; i < ahead.size(); ++i) ahead[i] = one[i] - other[i];
+  return math::mean(ahead) > 0;
 }
 
 /// Nothing was seen to beat the first candidate, the means.
@@ -195,10 +195,9 @@ Status keep_simplest(Training& t) {
 }
 
 /// Chooses weights, pool and margin, and measures the whole choice in an outer cross-validation.
-Status plan_auto(Training& t, std::size_t folds, std::size_t distinct, const std::optional<core::Worth>& worth,
-                 const Score& simplest) {
+Status plan_auto(Training& t, std::size_t folds, std::size_t distinct, const std::optional<core::Worth>& worth) {
   const auto rates = exchange_rates(t.data, worth);
-  TRY(t.plan, plan_blend(t.data, t.fold_of, folds, *t.cross, rates));
+  TRY(t.plan, plan_blend(t.data, t.fold_of, folds, *t.cross, tiers_of(t.candidates), rates));
   for (std::size_t k = 0; k < t.plan->members.size(); ++k) {
     const route::BlendMember& member = t.plan->parts.members[k];
     t.report.candidates[t.plan->members[k]].weight = std::max(member.contrast_weight, member.level_weight);
@@ -208,7 +207,7 @@ Status plan_auto(Training& t, std::size_t folds, std::size_t distinct, const std
   row.method = "blend";
   row.chosen = true;
   const Score score = add_report(t, *t.cross, blended, row, worth);
-  if (!is_better(score, simplest)) return keep_simplest(t);
+  if (!is_better(t.plan->value, t.plan->value_of_means)) return keep_simplest(t);
   measure_calibration(held_out_pairs(t.data, blended, t.fold_of), folds, t.calibration_kind, t.report);
   BlendReport report;
   const auto& models = t.data.table().models;
@@ -254,7 +253,7 @@ Status hold_out(Training& t) {
     Score next = add_report(t, *t.cross, t.cross->candidates[c], report_of(t.candidates[c]), worth);
     if (c == 0) score = std::move(next);
   }
-  if (is_auto) return plan_auto(t, folds, distinct, worth, score);
+  if (is_auto) return plan_auto(t, folds, distinct, worth);
   t.report.candidates.front().chosen = true;
   const HeldOut& held = t.cross->candidates.front();
   report_gain(t, score.quality, single_quality(t, *t.cross));

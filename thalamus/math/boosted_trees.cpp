@@ -209,12 +209,20 @@ class Booster {
     return best;
   }
 
+  /// Rows up to the bin come first; both sides keep their order.
   [[nodiscard]] std::size_t partition(const Node& node, std::size_t column, std::size_t bin) {
     const auto bins = x_.column(column);
-    const auto begin = order_.begin() + static_cast<std::ptrdiff_t>(node.begin);
-    const auto end = order_.begin() + static_cast<std::ptrdiff_t>(node.end);
-    return static_cast<std::size_t>(
-        std::stable_partition(begin, end, [&](std::uint32_t row) { return bins[row] <= bin; }) - order_.begin());
+    right_.clear();
+    std::size_t at = node.begin;
+    for (std::size_t i = node.begin; i < node.end; ++i) {
+      if (bins[order_[i]] <= bin) {
+        order_[at++] = order_[i];
+      } else {
+        right_.push_back(order_[i]);
+      }
+    }
+    std::copy(right_.begin(), right_.end(), order_.begin() + static_cast<std::ptrdiff_t>(at));
+    return at;
   }
 
   /// Adds one tree; returns how many leaves it has beyond one.
@@ -286,6 +294,7 @@ class Booster {
   std::vector<std::uint32_t> held_;
   std::vector<std::uint32_t> order_;
   std::vector<std::uint32_t> columns_;
+  std::vector<std::uint32_t> right_;  // of the partition in progress
   std::vector<std::uint8_t> bin_of_;  // of each inner node of the last tree; 0xff: not split
 };
 

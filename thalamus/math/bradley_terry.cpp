@@ -110,7 +110,8 @@ std::vector<std::uint32_t> split_tiers(std::span<const double> values, std::size
   tiers = std::clamp<std::size_t>(tiers, 1, std::max<std::size_t>(1, n));
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] != values[b] ? values[a] < values[b] : a < b; });
   std::vector<double> sum(n + 1, 0.0);
   std::vector<double> square(n + 1, 0.0);
   for (std::size_t i = 0; i < n; ++i) {

@@ -60,8 +60,9 @@ SymmetricEigen decompose_symmetric(std::span<const double> matrix, std::size_t s
   }
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t i, std::size_t j) { return a[i * n + i] > a[j * n + j]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
+    return a[i * n + i] != a[j * n + j] ? a[i * n + i] > a[j * n + j] : i < j;
+  });
   SymmetricEigen result;
   for (const std::size_t i : order) {
     result.values.push_back(a[i * n + i]);

@@ -184,14 +184,19 @@ void blend_estimates(const BlendParts& parts, std::span<const float> members, st
     member_level[k] = sum / static_cast<double>(models);
     level += parts.members[k].level_weight * (member_level[k] - parts.level);
   }
+  double lowest = INFINITY;
   for (std::size_t m = 0; m < models; ++m) {
     double contrast = parts.contrast[m];
-    if (parts.in_pool[m])
-      for (std::size_t k = 0; k < parts.members.size(); ++k)
-        contrast += parts.members[k].contrast_weight *
-                    (static_cast<double>(members[k * models + m]) - member_level[k] - parts.contrast[m]);
-    const double value = level + contrast - (m == parts.safe_model ? 0.0 : parts.margin);
-    quality[m] = static_cast<float>(value);
+    if (!parts.in_pool[m]) continue;
+    for (std::size_t k = 0; k < parts.members.size(); ++k)
+      contrast += parts.members[k].contrast_weight *
+                  (static_cast<double>(members[k * models + m]) - member_level[k] - parts.contrast[m]);
+    lowest = std::min(lowest, level + contrast);
+    quality[m] = static_cast<float>(level + contrast);
+  }
+  for (std::size_t m = 0; m < models; ++m) {
+    if (!parts.in_pool[m]) quality[m] = static_cast<float>(std::min(level + parts.contrast[m], lowest));
+    if (m != parts.safe_model) quality[m] -= static_cast<float>(parts.margin);
   }
 }
 

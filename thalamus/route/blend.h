@@ -2,7 +2,7 @@
 /// models) and the contrast of each model to it; both are weighted sums of the members' own:
 ///   quality_m = L + sum_k v_k (level_k - L) + C_m + sum_k w_k (contrast_km - C_m) - margin * [m is not the safe model]
 /// with L and C_m the training means and weights that were fitted on held-out predictions. A model outside the pool
-/// keeps its mean contrast C_m.
+/// gets L' + C_m (L' the level of the request), but no more than the lowest model of the pool.
 #pragma once
 
 #include <memory>

@@ -27,7 +27,8 @@ std::vector<std::uint32_t> frequent_tasks(const TrainingSet& data) {
   std::vector<std::uint32_t> tasks;
   for (std::uint32_t t = 0; t < count.size(); ++t)
     if (count[t] >= kTaskRowsMin && !data.task_names[t].empty()) tasks.push_back(t);
-  std::stable_sort(tasks.begin(), tasks.end(), [&](std::uint32_t a, std::uint32_t b) { return count[a] > count[b]; });
+  std::sort(tasks.begin(), tasks.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return count[a] != count[b] ? count[a] > count[b] : a < b; });
   if (tasks.size() > kCategoriesMax) tasks.resize(kCategoriesMax);
   return tasks;
 }

@@ -43,8 +43,9 @@ class Knapsack {
       base_ += choices_.back().front().value;
       add_steps(c);
     }
-    std::stable_sort(steps_.begin(), steps_.end(),
-                     [](const Step& a, const Step& b) { return a.density() > b.density(); });
+    std::sort(steps_.begin(), steps_.end(), [](const Step& a, const Step& b) {
+      return a.density() != b.density() ? a.density() > b.density() : a.category < b.category;
+    });
   }
 
   [[nodiscard]] bool feasible() const noexcept { return cheapest_ <= budget_; }
@@ -89,8 +90,9 @@ class Knapsack {
       all.push_back({e, share > 0 ? share * table.value[at] : table.value[at],
                      table.cost.empty() ? 0.0 : share * table.cost[at]});
     }
-    std::stable_sort(all.begin(), all.end(), [](const Choice& a, const Choice& b) {
-      return a.cost != b.cost ? a.cost < b.cost : a.value > b.value;
+    std::sort(all.begin(), all.end(), [](const Choice& a, const Choice& b) {
+      if (a.cost != b.cost) return a.cost < b.cost;
+      return a.value != b.value ? a.value > b.value : a.expert < b.expert;
     });
     std::vector<Choice> kept;
     for (const Choice& choice : all)

@@ -9,8 +9,10 @@
 // follow the seed; gates multiply what a request sends, where the published sum, averaged over a complete table, would
 // tell every model the same. A pool of a few models can be told apart by their mean attributes, and then nothing makes
 // the layers listen; so each step also predicts a few virtual models, mixed from the pool. `messages=pooled` is the
-// ablation: models are told by their mean attributes alone. Simplified: no description of a model is embedded, as a
-// table has none; no batch norm; one net for every trade-off of quality against cost, which the decision makes.
+// ablation: models are told by their mean attributes alone.
+// Simplified: a table holds no text about its models, so a learned vector takes the place of a model's embedded
+// description; it is left out half of the time in training, and a newcomer has none. No batch norm; one net for every
+// trade-off of quality against cost, which the decision makes.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,6 +22,7 @@
 #include "thalamus/math/dense_net.h"
 #include "thalamus/math/kernels.h"
 #include "thalamus/math/kmeans.h"
+#include "thalamus/route/graph_layers.h"
 #include "thalamus/route/net_parts.h"
 #include "thalamus/route/pool.h"
 #include "thalamus/route/router.h"
@@ -29,11 +32,8 @@ namespace thalamus::route {
 namespace {
 
 constexpr std::size_t kRowsMax = 20'000;
-constexpr std::size_t kBatch = 256;
+constexpr std::size_t kBatch = 1024;  // half of it sends messages
 constexpr std::size_t kTasksMax = 64;
-constexpr std::size_t kWidthMax = 1024;
-constexpr std::size_t kAttributes = 3;
-constexpr std::size_t kGateHidden = 3;
 constexpr double kVirtualWeight = 0.5;
 constexpr float kTaskScale = 0.25F;  // of a task's indicator, beside features of about unit length
 
@@ -44,12 +44,12 @@ struct GraphrouterOptions {
   std::int64_t virtual_models = 3;
   double rate = 3e-3;
   double weight_decay = 0.01;
-  std::int64_t epochs = 60;
-  std::int64_t patience = 8;
+  std::int64_t epochs = 100;
+  std::int64_t patience = 10;
   template <class Visitor>
   void fields(Visitor& visit) {
     using Whole = base::Range<std::int64_t>;
-    visit("width", width, Whole{2, static_cast<std::int64_t>(kWidthMax)}, "dimensions of requests and models");
+    visit("width", width, Whole{2, static_cast<std::int64_t>(kGraphWidthMax)}, "dimensions of requests and models");
     visit("messages", messages, base::Choices{{"gated", "pooled"}},
           "what a model hears: which requests it answers well, or only its mean attributes");
     visit("task", task, base::Choices{{"predicted", "none"}}, "whether the predicted task is an input");
@@ -60,163 +60,6 @@ struct GraphrouterOptions {
     visit("epochs", epochs, Whole{1, 1000}, "passes over the rows at most");
     visit("patience", patience, Whole{1, 1000}, "passes without a better held-out loss before training stops");
   }
-};
-
-enum class Messages : std::uint8_t { kGated, kPooled };
-
-/// Costs as edges carry them: 0 for the cheapest recorded cell, 1 for the dearest.
-struct CostScale {
-  float low = 0;
-  float high = 0;
-  [[nodiscard]] float of(float cost) const noexcept {
-    return std::isfinite(cost) && high > low ? std::clamp((cost - low) / (high - low), 0.0F, 1.0F) : 0.0F;
-  }
-};
-
-using Attributes = std::array<float, kAttributes>;
-Attributes attributes_of(float quality, float cost) noexcept { return {0.5F * quality - 0.5F * cost, cost, quality}; }
-
-/// The layers that turn edges into the vector of a model.
-class GraphLayers {
- public:
-  GraphLayers() = default;
-  GraphLayers(std::size_t width, Messages messages, base::Rng& rng) : width_(width), messages_(messages) {
-    using enum math::Activation;
-    const auto make = [&](std::size_t inputs, std::vector<math::LayerPlan> plan) {
-      nets_.push_back(math::DenseNet::make(inputs, plan, rng));
-    };
-    make(kAttributes, {{kGateHidden, kRelu}, {2 * width, kIdentity}});  // gates
-    make(width, {{width, kRelu}});                                      // states of the second layer
-    make(width, {{width, kRelu}});                                      // first layer
-    make(2 * width, {{width, kIdentity}});                              // second layer
-    // A dead ReLU of three units would close every gate.
-    std::fill(gates().bias(0).begin(), gates().bias(0).end(), 0.5F);
-  }
-
-  [[nodiscard]] std::size_t width() const noexcept { return width_; }
-  [[nodiscard]] Messages messages() const noexcept { return messages_; }
-  [[nodiscard]] math::DenseNet& gates() noexcept { return nets_[0]; }
-  [[nodiscard]] std::vector<math::DenseNet>& nets() noexcept { return nets_; }
-  [[nodiscard]] const math::DenseNet& gates() const noexcept { return nets_[0]; }
-  [[nodiscard]] const math::DenseNet& state() const noexcept { return nets_[1]; }
-  [[nodiscard]] const math::DenseNet& first() const noexcept { return nets_[2]; }
-  [[nodiscard]] const math::DenseNet& second() const noexcept { return nets_[3]; }
-
-  [[nodiscard]] std::vector<float> parameters() const {
-    std::vector<float> all;
-    for (const math::DenseNet& net : nets_) all.insert(all.end(), net.parameters().begin(), net.parameters().end());
-    return all;
-  }
-  void set_parameters(std::span<const float> all) noexcept {
-    for (math::DenseNet& net : nets_) {
-      std::copy_n(all.begin(), net.parameters().size(), net.parameters().begin());
-      all = all.subspan(net.parameters().size());
-    }
-  }
-  void save(base::ByteWriter& out) const {
-    out.put(static_cast<std::uint32_t>(width_));
-    out.put(messages_);
-    for (const math::DenseNet& net : nets_) net.save(out);
-  }
-  [[nodiscard]] static Result<GraphLayers> load(base::ByteReader& in) {
-    GraphLayers layers;
-    TRY(layers.width_, in.get<std::uint32_t>());
-    TRY(const auto messages, in.get<std::uint8_t>());
-    if (layers.width_ < 2 || layers.width_ > kWidthMax || messages > static_cast<std::uint8_t>(Messages::kPooled))
-      return fail(ErrorKind::kCorrupt, "graphrouter: width {} is out of bounds", layers.width_);
-    layers.messages_ = static_cast<Messages>(messages);
-    const std::size_t w = layers.width_;
-    for (const auto& [inputs, outputs] : {std::pair{kAttributes, 2 * w}, {w, w}, {w, w}, {2 * w, w}}) {
-      TRY(auto net, math::DenseNet::load(in, inputs, outputs));
-      layers.nets_.push_back(std::move(net));
-    }
-    return layers;
-  }
-
- private:
-  std::size_t width_ = 0;
-  Messages messages_ = Messages::kGated;
-  std::vector<math::DenseNet> nets_;
-};
-
-/// Messages to one model and the passes through the layers, forward and backward.
-class ModelPass {
- public:
-  explicit ModelPass(const GraphLayers& layers)
-      : layers_(layers), w_(layers.width()), sums_(2 * w_, 0.0F), joined_(2 * w_), message_(2 * w_) {
-    gate_work_.resize(layers.gates().workspace_size());
-    gate_deltas_.resize(gate_work_.size());
-    first_work_.resize(w_);
-    second_work_.resize(w_);
-    deltas_.resize(w_);
-    down_.resize(2 * w_);
-    sums_gradient_.resize(2 * w_);
-  }
-
-  void begin() noexcept {
-    std::fill(sums_.begin(), sums_.end(), 0.0F);
-    edges_ = 0;
-  }
-  /// `z` of the request and its state for the second layer.
-  void add_edge(std::span<const float> z, std::span<const float> state, const Attributes& attributes) noexcept {
-    const auto gate = layers_.gates().forward(attributes, gate_work_);
-    const bool gated = layers_.messages() == Messages::kGated;
-    for (std::size_t i = 0; i < w_; ++i) sums_[i] += gated ? z[i] * gate[i] : gate[i];
-    for (std::size_t i = 0; i < w_; ++i) sums_[w_ + i] += gated ? state[i] * gate[w_ + i] : gate[w_ + i];
-    ++edges_;
-  }
-  /// The model's vector.
-  std::span<const float> finish() noexcept {
-    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
-    for (float& value : sums_) value *= share;
-    const auto first = layers_.first().forward(std::span(sums_).first(w_), first_work_);
-    std::copy(first.begin(), first.end(), joined_.begin());
-    std::copy_n(sums_.begin() + static_cast<std::ptrdiff_t>(w_), w_, joined_.begin() + static_cast<std::ptrdiff_t>(w_));
-    return layers_.second().forward(joined_, second_work_);
-  }
-  /// From the gradient by the vector of the last `finish` to that by the mean messages, adding to `gradients` (one span
-  /// per net of the layers).
-  void backward(std::span<const float> vector_gradient, std::span<const std::span<float>> gradients) noexcept {
-    layers_.second().backward(joined_, second_work_, vector_gradient, deltas_, gradients[3], down_);
-    layers_.first().backward(std::span(sums_).first(w_), first_work_, std::span(down_).first(w_), deltas_, gradients[2],
-                             std::span(sums_gradient_).first(w_));
-    std::copy_n(down_.begin() + static_cast<std::ptrdiff_t>(w_), w_,
-                sums_gradient_.begin() + static_cast<std::ptrdiff_t>(w_));
-    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
-    for (float& value : sums_gradient_) value *= share;
-  }
-  /// After `backward`: passes the gradient on along one edge.
-  void edge_backward(std::span<const float> z, std::span<const float> state, const Attributes& attributes,
-                     std::span<float> gate_gradient, std::span<float> z_gradient,
-                     std::span<float> state_gradient) noexcept {
-    const auto gate = layers_.gates().forward(attributes, gate_work_);
-    if (layers_.messages() == Messages::kGated) {
-      for (std::size_t i = 0; i < w_; ++i) {
-        z_gradient[i] += sums_gradient_[i] * gate[i];
-        state_gradient[i] += sums_gradient_[w_ + i] * gate[w_ + i];
-        message_[i] = sums_gradient_[i] * z[i];
-        message_[w_ + i] = sums_gradient_[w_ + i] * state[i];
-      }
-    } else {
-      std::copy(sums_gradient_.begin(), sums_gradient_.end(), message_.begin());
-    }
-    layers_.gates().backward(attributes, gate_work_, message_, gate_deltas_, gate_gradient);
-  }
-
- private:
-  const GraphLayers& layers_;
-  std::size_t w_;
-  std::size_t edges_ = 0;
-  std::vector<float> sums_;  ///< messages of both layers
-  std::vector<float> joined_;
-  std::vector<float> message_;
-  std::vector<float> gate_work_;
-  std::vector<float> gate_deltas_;
-  std::vector<float> first_work_;
-  std::vector<float> second_work_;
-  std::vector<float> deltas_;
-  std::vector<float> down_;
-  std::vector<float> sums_gradient_;
 };
 
 /// Features and predicted task -> z.
@@ -341,7 +184,8 @@ class GraphLoss {
     const std::size_t half = batch.rows.size() / 2;
     if (half == 0) return 0;
     // Contexts of many sizes, so that a model of few edges is no surprise.
-    const std::size_t senders = batch.training ? std::max<std::size_t>(1, half >> rng_.below(4)) : half;
+    const std::uint64_t halvings = batch.training && rng_.below(2) == 1 ? 1 + rng_.below(4) : 0;
+    const std::size_t senders = std::max<std::size_t>(1, half >> halvings);
     states_.assign(senders * w, 0.0F);
     state_gradients_.assign(senders * w, 0.0F);
     state_deltas_.resize(w);
@@ -349,14 +193,20 @@ class GraphLoss {
       static_cast<void>(layers_.state().forward(z(batch, i), std::span(states_).subspan(i * w, w)));
     slice(batch.extra_gradient);
     double total = 0;
+    const std::size_t described_size = set_.models.size() * w;
     for (std::size_t m = 0; m < set_.models.size(); ++m) {
       read_column(batch, m);
-      total += model_loss(batch, senders, half, 1);
+      // Half of the time a model is known by its edges alone.
+      const bool described = !batch.training || rng_.below(2) == 1;
+      const auto description = batch.extra.last(described_size).subspan(m * w, described ? w : 0);
+      total += model_loss(batch, senders, half, 1, description);
+      math::add_scaled(batch.extra_gradient.last(described_size).subspan(m * w, description.size()), 1,
+                       vector_gradient_);
     }
     if (!batch.training) return total;
     for (std::size_t v = 0; v < virtual_models_; ++v) {
       mix_column(batch);
-      static_cast<void>(model_loss(batch, senders, half, kVirtualWeight));
+      static_cast<void>(model_loss(batch, senders, half, kVirtualWeight, {}));
     }
     std::vector<float> down(w);
     for (std::size_t i = 0; i < senders; ++i) {
@@ -416,13 +266,16 @@ class GraphLoss {
   }
 
   /// Loss of the column read last, times `weight`.
-  double model_loss(const math::DenseBatch& batch, std::size_t senders, std::size_t half, double weight) {
+  double model_loss(const math::DenseBatch& batch, std::size_t senders, std::size_t half, double weight,
+                    std::span<const float> description) {
     const std::size_t w = layers_.width();
     pass_.begin();
     for (std::size_t i = 0; i < senders; ++i)
       if (!std::isnan(quality_[i]))
         pass_.add_edge(z(batch, i), std::span(states_).subspan(i * w, w), attributes_of(quality_[i], cost_[i]));
-    const auto vector = pass_.finish();
+    const auto heard = pass_.finish();
+    std::vector<float> vector(heard.begin(), heard.end());
+    math::add_scaled(vector, 1, description);
     vector_gradient_.assign(w, 0.0F);
     const float scale = static_cast<float>(weight) / std::sqrt(static_cast<float>(w));
     double total = 0;
@@ -466,7 +319,8 @@ std::vector<float> task_centroids(const TrainingSet& set) {
   if (counts.size() < 2) return {};
   std::vector<std::pair<std::size_t, std::uint32_t>> frequent;
   for (const auto& [task, count] : counts) frequent.emplace_back(count, task);
-  std::stable_sort(frequent.begin(), frequent.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::sort(frequent.begin(), frequent.end(),
+            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   frequent.resize(std::min(frequent.size(), kTasksMax));
   std::vector<float> centroids;
   for (const auto& [count, task] : frequent) {
@@ -489,16 +343,18 @@ CostScale cost_scale(const TrainingSet& set) {
   return scale.low <= scale.high ? scale : CostScale{};
 }
 
-/// One vector per model of the set; a model without any edge gets the mean of the others.
+/// One vector per model of the set, from its edges and its description; a model without any edge gets the mean of the
+/// others.
 std::vector<float> all_vectors(const GraphLayers& layers, const RequestMap& map, const CostScale& scale,
-                               const TrainingSet& set) {
+                               const TrainingSet& set, std::span<const float> descriptions) {
   const std::size_t w = layers.width();
   const ModelMeans means = model_means(set);
   std::vector<float> vectors;
   std::vector<float> mean(w, 0.0F);
   float known = 0;
   for (std::size_t m = 0; m < set.models.size(); ++m) {
-    const auto vector = vector_from_edges(layers, map, scale, set, m);
+    auto vector = vector_from_edges(layers, map, scale, set, m);
+    math::add_scaled(vector, 1, descriptions.subspan(m * w, w));
     vectors.insert(vectors.end(), vector.begin(), vector.end());
     if (means.count[m] == 0) continue;
     math::add_scaled(mean, 1, vector);
@@ -527,8 +383,9 @@ Result<std::unique_ptr<Router>> fit_graphrouter(const TrainingSet& data, const b
   map.net = math::DenseNet::make(map.inputs(), plan, rng);
   // A part of z that every request has carries a model's base rate.
   map.net.bias(0)[0] = 1;
-  GraphLayers layers(w, options.messages == "gated" ? Messages::kGated : Messages::kPooled, rng);
+  GraphLayers layers(w, options.messages == "gated" ? GraphMessages::kGated : GraphMessages::kPooled, rng);
   std::vector<float> extra = layers.parameters();
+  extra.resize(extra.size() + set.models.size() * w, 0.0F);
   GraphLoss graph(set, layers, scale, static_cast<std::size_t>(options.virtual_models), rng.fork("contexts"));
   const math::BatchLoss loss = [&](const math::DenseBatch& batch) { return graph(batch); };
   const math::DenseTraining training{.rate = options.rate,
@@ -539,7 +396,7 @@ Result<std::unique_ptr<Router>> fit_graphrouter(const TrainingSet& data, const b
                                      .rows_max = kRowsMax};
   TRY(const auto report, math::train_dense(map.net, inputs, extra, loss, training, rng));
   layers.set_parameters(extra);
-  const auto vectors = all_vectors(layers, map, scale, set);
+  const auto vectors = all_vectors(layers, map, scale, set, std::span(extra).last(set.models.size() * w));
   std::vector<float> work(map.work_size());
   const auto sd = residual_deviations(
       set, rows_to_judge(report, set.rows), static_cast<double>(w + 1), [&](std::size_t row, std::span<float> quality) {

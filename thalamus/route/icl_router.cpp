@@ -306,8 +306,11 @@ std::vector<std::uint32_t> choose_support(const TrainingSet& set, std::size_t wa
     if (discrimination(set, row) >= 0) members[clusters.cluster[row]].push_back(row);
   for (auto& rows : members) {
     const std::size_t places = std::max<std::size_t>(1, wanted * rows.size() / std::max<std::size_t>(1, set.rows));
-    std::stable_sort(rows.begin(), rows.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return discrimination(set, a) > discrimination(set, b); });
+    std::sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const double x = discrimination(set, a);
+      const double y = discrimination(set, b);
+      return x != y ? x > y : a < b;
+    });
     rows.resize(std::min(rows.size(), places * kCandidatesPerPlace));
     spread(set, rows, places, taken);
   }

@@ -162,7 +162,8 @@ Probes named_probes(const TrainingSet& set) {
   for (const std::uint32_t task : set.task) ++counts[task];
   std::vector<std::pair<std::size_t, std::uint32_t>> frequent;
   for (const auto& [task, count] : counts) frequent.emplace_back(count, task);
-  std::stable_sort(frequent.begin(), frequent.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::sort(frequent.begin(), frequent.end(),
+            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   frequent.resize(std::min(frequent.size(), kTasksMax));
   Probes probes;
   probes.size = set.dense_size;

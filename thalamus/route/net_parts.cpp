@@ -16,8 +16,9 @@ OrderedSet order_models(const TrainingSet& data, std::size_t rows_max, base::Rng
   result.set = take_rows(data, result.rows);
   std::vector<std::size_t> order(models);  // order[i]: the table's column of the i-th name
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return data.models[a] < data.models[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return data.models[a] != data.models[b] ? data.models[a] < data.models[b] : a < b;
+  });
   result.place.resize(models);
   for (std::size_t i = 0; i < models; ++i) result.place[order[i]] = i;
   const auto turn = [&](std::vector<float>& cells) {

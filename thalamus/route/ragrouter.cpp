@@ -80,7 +80,6 @@ class RagrouterRouter final : public Router {
     const auto read = [&](std::span<float> u) {
       return request.description != nullptr && heads_.documents.of(*request.description, u);
     };
-
     heads_.apply(request.dense, read, std::span(scratch.work).first(heads_.work_size()), quality);
     std::copy(sd_.begin(), sd_.end(), sd.begin());
   }

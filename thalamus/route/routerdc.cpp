@@ -97,7 +97,7 @@ class RouterdcRouter final : public PoolRouter {
 class DualLoss {
  public:
   DualLoss(const TrainingSet& set, const RouterdcOptions& options, std::vector<std::uint32_t> clusters, base::Rng rng)
-      : set_(set), options_(options), clusters_(std::move(clusters)), rng_(rng) {
+      : options_(options), clusters_(std::move(clusters)), rng_(rng) {
     const std::size_t models = set.models.size();
     contrast_ = static_cast<std::size_t>(options.contrast);
     if (contrast_ == 0) contrast_ = std::max<std::size_t>({1, std::min<std::size_t>(3, models - 1), (models * 3) / 7});
@@ -190,7 +190,6 @@ class DualLoss {
     math::add_scaled(batch.gradients.subspan(j * width(), width()), static_cast<float>(slope), unit(i));
   }
 
-  const TrainingSet& set_;
   const RouterdcOptions& options_;
   std::vector<std::uint32_t> clusters_;
   base::Rng rng_;

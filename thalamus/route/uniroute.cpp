@@ -206,7 +206,7 @@ Result<SoftMap> fit_map(const TrainingSet& all, const Clusters& clusters, const 
   const math::DenseTraining training{.rate = options.rate,
                                      .batch = 32,
                                      .epochs_max = std::min(static_cast<std::size_t>(options.epochs), affordable),
-                                     .patience = 3,
+                                     .patience = 6,
                                      .rows_max = kMapRowsMax,
                                      .scaling = math::InputScaling::kNone};
   MapLoss loss(data, table);
