@@ -173,6 +173,9 @@ TEST(BlendPlan, ASlowMemberIsDistilled) {
 TEST(ExchangeRates, AreQualityAloneWithoutCosts) {
   World w(50, 10);
   EXPECT_GT(exchange_rates(w.data, std::nullopt).size(), 2U);
+  for (std::size_t i = 0; i < 10; ++i)
+    for (auto& cell : w.table.rows[i].cells) cell.cost_usd = NAN;
+  EXPECT_EQ(exchange_rates(w.data, std::nullopt), (std::vector<double>{0.0})) << "a fifth would look free";
   for (auto& row : w.table.rows)
     for (auto& cell : row.cells) cell.cost_usd = NAN;
   EXPECT_EQ(exchange_rates(w.data, std::nullopt), (std::vector<double>{0.0}));

@@ -15,8 +15,9 @@ namespace {
 
 constexpr double kWeightMin = 0.03;  // members that weigh less are dropped
 constexpr std::size_t kMembersMax = 8;
-constexpr double kTierErrors = 0;  // by which a richer blend must be ahead
-constexpr double kPoolErrors = 3;  // the best of many smaller pools must be ahead of all models by as much
+constexpr double kTierErrors = 0;   // by which a richer blend must be ahead
+constexpr double kPoolErrors = 3;   // the best of many smaller pools must be ahead of all models by as much
+constexpr double kPricedMin = 0.9;  // share of cells with a cost, below which cost is not weighed
 constexpr std::array kMargins{0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12};
 constexpr std::array kStrengths{1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1};
 constexpr std::array kCostShares{0.01, 0.03, 0.08, 0.2, 0.5};  // of the best single model's cost, in units of quality
@@ -415,15 +416,19 @@ std::vector<double> exchange_rates(const Dataset& data, const std::optional<core
   std::vector<double> quality(data.models(), 0.0);
   std::vector<double> cost(data.models(), 0.0);
   std::vector<double> count(data.models(), 0.0);
+  double recorded = 0;
   for (std::size_t i = 0; i < data.rows(); ++i) {
     for (std::size_t m = 0; m < data.models(); ++m) {
       const trace::Cell& cell = data.cell(i, m);
+      recorded += std::isnan(cell.quality) ? 0 : 1;
       if (std::isnan(cell.quality) || std::isnan(cell.cost_usd)) continue;
       quality[m] += cell.quality;
       cost[m] += cell.cost_usd;
       count[m] += 1;
     }
   }
+  // Where many cells have no cost, those would look free.
+  if (std::accumulate(count.begin(), count.end(), 0.0) < kPricedMin * recorded) return {0.0};
   double best = -1;
   double unit = 0;
   for (std::size_t m = 0; m < data.models(); ++m) {

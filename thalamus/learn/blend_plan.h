@@ -22,7 +22,8 @@ struct BlendPlan {
   std::vector<double> estimate;        ///< held-out, positions x models: each fold by weights of the other folds
 };
 
-/// Exchange rates that the plan is judged under: quality a USD; 0 is quality alone. Where no cost is recorded only 0.
+/// Exchange rates that the plan is judged under: quality a USD; 0 is quality alone. Where fewer than nine cells in ten
+/// have a recorded cost, only 0.
 [[nodiscard]] std::vector<double> exchange_rates(const Dataset& data, const std::optional<core::Worth>& worth);
 
 /// `tiers` says of each candidate how late it is tried: 1 first, 0 never. kInvalidInput where a candidate has seen a
