@@ -67,13 +67,14 @@ std::uint64_t prompt_key(const trace::Row& row) {
 }
 
 Fold split_within_tasks(const trace::OutcomeTable& table, double share, std::uint64_t seed) {
-  std::unordered_set<std::uint64_t> seen;
+  std::map<std::uint64_t, std::string_view> task_of;               // the first by name where a prompt has several
   std::map<std::string_view, std::vector<std::uint64_t>> prompts;  // of each task, by a seeded hash
   const auto shuffled = [&](std::uint64_t key) { return base::mix64(key ^ base::mix64(seed)); };
   for (const trace::Row& row : table.rows) {
-    const std::uint64_t key = shuffled(prompt_key(row));
-    if (seen.insert(key).second) prompts[row.task].push_back(key);
+    const auto [known, added] = task_of.emplace(shuffled(prompt_key(row)), row.task);
+    if (!added) known->second = std::min<std::string_view>(known->second, row.task);
   }
+  for (const auto& [key, task] : task_of) prompts[task].push_back(key);
   std::unordered_set<std::uint64_t> training;
   for (auto& [task, keys] : prompts) {
     std::sort(keys.begin(), keys.end());

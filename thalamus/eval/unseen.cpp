@@ -68,6 +68,10 @@ Result<Prepared> prepare(const trace::OutcomeTable& training, const trace::Outco
   Fold split = split_within_tasks(training, kFittedShare, seed);
   prepared.fitted.table = std::move(split.training);
   prepared.calibration.table = std::move(split.test);
+  // The models that are there from the start are scored on the calibration rows, too: a neighbour search lets a model
+  // join by rows that it holds.
+  auto& rows = prepared.fitted.table.rows;
+  rows.insert(rows.end(), prepared.calibration.table.rows.begin(), prepared.calibration.table.rows.end());
   prepared.test.table = test;
   TRY(const auto data, learn::Dataset::make(prepared.fitted.table));
   const auto positions = all_positions(data);
@@ -305,7 +309,7 @@ Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, const trace:
       out.notes.push_back(fmt::format("{}: not evaluated: {}", method->name, row.error().text()));
     }
   }
-  out.n_train = prepared.fitted.table.rows.size();
+  out.n_train = prepared.fitted.table.rows.size() - prepared.calibration.table.rows.size();
   out.n_calibration = prepared.calibration.table.rows.size();
   out.has_costs = prepared.has_costs;
   out.zero_router = mean_score(draws.zero_router);

@@ -68,7 +68,12 @@ Result<Head> Head::fit(std::span<const float> dense, std::size_t size, std::span
     row.smearing = std::clamp(smear / row.count, 0.5, 4.0);
     row.log_sd = std::sqrt(square / row.count);
   }
+  head.set_spreads();
   return head;
+}
+
+void Head::set_spreads() noexcept {
+  for (Row& row : rows_) row.spread = std::sqrt(std::expm1(std::min(row.log_sd * row.log_sd, 4.0)));
 }
 
 bool Head::any() const noexcept {
@@ -81,8 +86,7 @@ Head::Prediction Head::predict_known(std::size_t model, std::span<const float> d
   const double log_value = row.bias + static_cast<double>(math::dot(weights, dense));
   const double value = std::exp(std::min(log_value, 80.0)) * row.smearing - offset_;
   const double mean = std::clamp(value, row.low, row.high);
-  const double spread = (mean + offset_) * std::sqrt(std::expm1(std::min(row.log_sd * row.log_sd, 4.0)));
-  return {mean, std::min(spread, row.high - row.low)};
+  return {mean, std::min((mean + offset_) * row.spread, row.high - row.low)};
 }
 
 Head::Prediction Head::predict(std::size_t model, std::span<const float> dense) const noexcept {
@@ -134,6 +138,7 @@ Result<Head> Head::load(base::ByteReader& in, std::size_t models, std::size_t si
   if (!(head.offset_ > 0) || !std::isfinite(head.offset_))
     return fail(ErrorKind::kCorrupt, "{} head: the offset must be positive", what);
   TRY(head.weights_, load_finite(in, models * size, what));
+  head.set_spreads();
   return head;
 }
 

@@ -43,7 +43,9 @@ class Head {
     double bias = 0;
     double smearing = 1;  ///< mean of exp(residual)
     double log_sd = 0;    ///< of the residual
+    double spread = 0;    ///< deviation of exp(residual), from log_sd
   };
+  void set_spreads() noexcept;
   [[nodiscard]] Prediction predict_known(std::size_t model, std::span<const float> dense) const noexcept;
 
   double offset_ = 1;

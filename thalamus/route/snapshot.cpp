@@ -130,6 +130,7 @@ void Snapshot::estimate(const feature::Description& description, const TargetMap
   out.input_tokens = description.input_tokens;
   out.has_preference = direct;
   const double unseen_quality = prior_quality(parts.header);
+  UnseenAmounts unseen;
   for (std::size_t t = 0; t < out.size(); ++t) {
     if (targets[t].kind == core::TargetKind::kTool) continue;
     const std::int32_t mapped = t < map.column.size() ? map.column[t] : TargetMap::kUnseen;
@@ -147,7 +148,7 @@ void Snapshot::estimate(const feature::Description& description, const TargetMap
       row.quality_sd = std::min(0.5, static_cast<double>(quality_sd[column]) * parts.calibration.slope_at(raw));
     }
     fill_amounts(parts, {seen ? std::optional(column) : std::nullopt, map.recorded_cost}, targets[t].prices,
-                 description, dense, row);
+                 description, dense, unseen, row);
   }
 }
 

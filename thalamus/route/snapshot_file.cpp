@@ -247,19 +247,23 @@ namespace {
 
 constexpr double kOutputTokensUnknown = 256;  // where no table told anything
 
-Head::Prediction predict(const Head& head, const std::optional<std::size_t>& column, std::span<const float> dense) {
-  return column ? head.predict(*column, dense) : head.predict_unseen(dense);
+Head::Prediction predict(const Head& head, const std::optional<std::size_t>& column, std::span<const float> dense,
+                         std::optional<Head::Prediction>& unseen) {
+  if (column && head.known(*column)) return head.predict(*column, dense);
+  if (!unseen) unseen = head.predict_unseen(dense);
+  return *unseen;
 }
 
 }  // namespace
 
 void fill_amounts(const Snapshot::Parts& parts, const AmountSource& source, const core::Prices& prices,
-                  const feature::Description& description, std::span<const float> dense, core::Estimate& row) noexcept {
-  Head::Prediction tokens = predict(parts.output_tokens, source.column, dense);
+                  const feature::Description& description, std::span<const float> dense, UnseenAmounts& unseen,
+                  core::Estimate& row) noexcept {
+  Head::Prediction tokens = predict(parts.output_tokens, source.column, dense, unseen.tokens);
   if (!parts.output_tokens.any()) tokens = {kOutputTokensUnknown, kOutputTokensUnknown};
   if (description.max_output_tokens > 0)
     tokens.mean = std::min(tokens.mean, static_cast<double>(description.max_output_tokens));
-  const Head::Prediction seconds = predict(parts.seconds, source.column, dense);
+  const Head::Prediction seconds = predict(parts.seconds, source.column, dense, unseen.seconds);
   row.output_tokens = tokens.mean;
   row.seconds = seconds.mean;
   row.seconds_sd = seconds.sd;

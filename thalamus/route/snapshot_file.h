@@ -21,8 +21,14 @@ struct AmountSource {
   std::optional<std::size_t> column;
   bool recorded_cost = false;
 };
+/// What the heads say of models that they do not know, for one request: computed when first needed.
+struct UnseenAmounts {
+  std::optional<Head::Prediction> tokens;
+  std::optional<Head::Prediction> seconds;
+};
 /// Fills output tokens, seconds and cost of one target.
 void fill_amounts(const Snapshot::Parts& parts, const AmountSource& source, const core::Prices& prices,
-                  const feature::Description& description, std::span<const float> dense, core::Estimate& row) noexcept;
+                  const feature::Description& description, std::span<const float> dense, UnseenAmounts& unseen,
+                  core::Estimate& row) noexcept;
 
 }  // namespace thalamus::route
