@@ -64,7 +64,8 @@ Highlight highlight(const Evaluation& evaluation) {
     const bool reference = method.name == evaluation.reference;
     return (reference ? 10.0 : 0.0) + (method.curve ? method.curve->aiq : method.quality);
   };
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value(a) > value(b); });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return value(a) != value(b) ? value(a) > value(b) : a < b; });
   if (order.size() > kColoursMax) order.resize(kColoursMax);
   return {order};
 }

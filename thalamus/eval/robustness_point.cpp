@@ -57,8 +57,8 @@ OperatingPoint OperatingPoint::find(const RobustnessSubject& subject, const Robu
   }
   point.ranking_.resize(mean.size());
   std::iota(point.ranking_.begin(), point.ranking_.end(), std::size_t{0});
-  std::stable_sort(point.ranking_.begin(), point.ranking_.end(),
-                   [&](std::size_t a, std::size_t b) { return mean[a] > mean[b]; });
+  std::sort(point.ranking_.begin(), point.ranking_.end(),
+            [&](std::size_t a, std::size_t b) { return mean[a] != mean[b] ? mean[a] > mean[b] : a < b; });
   point.strong_.assign(mean.size(), false);
   for (std::size_t i = 0; i < std::max<std::size_t>(1, mean.size() / 2); ++i) point.strong_[point.ranking_[i]] = true;
 

@@ -116,7 +116,9 @@ std::vector<std::size_t> choose_members(const Work& w, std::vector<std::size_t> 
     std::vector<std::pair<double, std::size_t>> ranked;
     for (std::size_t k = 0; k < members.size(); ++k)
       ranked.emplace_back(std::max(weights[k], weights[members.size() + k]), members[k]);
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    });
     std::size_t kept = 0;
     while (kept < ranked.size() && kept < kMembersMax && ranked[kept].first >= kWeightMin) ++kept;
     kept = std::max<std::size_t>(1, kept);

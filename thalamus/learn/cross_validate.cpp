@@ -92,8 +92,9 @@ std::vector<feature::FeatureSpec> union_of_features(const std::vector<Candidate>
   // The longest lists first: a shorter list is then a stretch of a longer one.
   std::vector<const Candidate*> order;
   for (const Candidate& candidate : candidates) order.push_back(&candidate);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Candidate* a, const Candidate* b) { return a->features.size() > b->features.size(); });
+  std::sort(order.begin(), order.end(), [](const Candidate* a, const Candidate* b) {
+    return a->features.size() != b->features.size() ? a->features.size() > b->features.size() : a < b;  // one array
+  });
   for (const Candidate* candidate : order)
     for (const feature::FeatureSpec& spec : candidate->features)
       if (spec.name != "signals") add(spec);
