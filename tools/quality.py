@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Trains `auto` (or another method) on the recorded tables and prints what it gives on their test parts, against the bars
-of docs/quality.md.
+"""Trains `auto` (or another method) on the recorded tables and prints what it gives on their test parts, for the bars of
+docs/quality.md.
 
     python3 tools/quality.py DATA [--thalamus build/release/thalamus] [--method auto] [--tables routerdc,bfcl,...]
 
@@ -159,7 +159,8 @@ def tables_of(data, folder, chosen):
         train, test = split_pair(data, folder)
         yield "routellm", train, [test], None, pair_facts
     if "bfcl" in chosen:
-        yield "bfcl", bfcl / "train.jsonl.gz", [bfcl / "test.jsonl.gz"], priced_models(bfcl / "train.jsonl.gz"), cost_facts
+        train = bfcl / "train.jsonl.gz"
+        yield "bfcl", train, [bfcl / "test.jsonl.gz"], priced_models(train), cost_facts
     if "routerbench" in chosen:
         yield "routerbench", rb / "train.jsonl.gz", [rb / "test.jsonl.gz"], None, cost_facts
 
@@ -197,7 +198,8 @@ def main():
                 interval = lambda key: "[{:+.4f}, {:+.4f}]".format(*row[key])
                 print(f"{table} {test.name.split('.')[0]}: quality {row['quality']:.4f} "
                       f"[{row['quality_ci95'][0]:.4f}, {row['quality_ci95'][1]:.4f}], "
-                      f"macro {row.get('quality_macro', math.nan):.4f}; best single {base['best_single']['quality']:.4f} "
+                      f"macro {row.get('quality_macro', math.nan):.4f}; best single "
+                      f"{base['best_single']['quality']:.4f} "
                       f"{interval('delta_best_single_ci95')}; told the task {base['task_lookup']['quality']:.4f} "
                       f"{interval('delta_task_lookup_ci95')}; ece {row['ece']:.3f}; "
                       f"{row['route_us_p50']:.0f} us p50, {row['route_us_p99']:.0f} us p99")

@@ -60,9 +60,9 @@ class Router {
 
 /// What a method reads of a request and of the training set.
 struct Needs {
-  bool dense = false;   ///< a dense feature; without one the method cannot be fitted
-  bool either = false;  ///< a dense or a sparse feature
-  bool tokens = false;  ///< word tokens
+  bool dense = false;      ///< a dense feature; without one the method cannot be fitted
+  bool either = false;     ///< a dense or a sparse feature
+  bool tokens = false;     ///< word tokens
   bool documents = false;  ///< word tokens of the question and of what precedes it, apart
 };
 
