@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Trains `auto` (or another method) on the recorded tables and prints what it gives on their test parts, for the bars of
-docs/quality.md.
+"""Trains `auto` (or another method) on the recorded tables and prints what it gives on their test parts: the figures
+of docs/quality.md.
 
     python3 tools/quality.py DATA [--thalamus build/release/thalamus] [--method auto] [--tables routerdc,bfcl,...]
 
