@@ -70,6 +70,24 @@ TEST_P(RouterContract, TheSameInputGivesTheSameBits) {
   }
 }
 
+TEST_P(RouterContract, EstimatingLeavesThePreparedScratchAsLargeAsItWas) {
+  // Members of a blend share one scratch: what one of them shrinks, the next one reads beyond its end.
+  const auto snapshot = toy_snapshot(std::string(GetParam()));
+  Scratch scratch;
+  snapshot->prepare(scratch);
+  const std::size_t work = scratch.work.size();
+  const std::size_t sums = scratch.sums.size();
+  core::Estimates estimates;
+  feature::Description description;
+  for (const std::string_view prompt : {"What is 1 plus 2?", ""}) {
+    feature::describe_text(prompt, "", description);
+    snapshot->estimate(description, snapshot->map_own(), snapshot->own_targets(), scratch, estimates);
+    EXPECT_EQ(scratch.work.size(), work);
+    EXPECT_EQ(scratch.sums.size(), sums);
+    EXPECT_FALSE(scratch.keep_words);
+  }
+}
+
 TEST_P(RouterContract, TheSameSeedGivesTheSameBytesAndFittingTwiceIsFittingOnce) {
   const Toy toy = make_toy(100, 3);
   base::ByteWriter first;

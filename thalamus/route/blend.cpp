@@ -28,6 +28,8 @@ class Blend final : public Router {
     const std::span<float> all(scratch.member_quality.data(), members * models);
     const std::span<float> member_sd(scratch.member_sd.data(), models);
     std::fill(sd.begin(), sd.end(), 0.0F);
+    scratch.words_of = 0;
+    scratch.keep_words = true;
     for (std::size_t k = 0; k < members; ++k) {
       const BlendMember& member = parts_.members[k];
       FeatureView view{request.description, request.dense.subspan(member.dense_begin, member.dense_size), {}};
@@ -36,6 +38,7 @@ class Blend final : public Router {
       const auto weight = static_cast<float>(std::max(member.contrast_weight, member.level_weight));
       for (std::size_t m = 0; m < models; ++m) sd[m] += weight * weight * member_sd[m] * member_sd[m];
     }
+    scratch.keep_words = false;
     blend_estimates(parts_, all, quality);
     for (float& value : sd) value = std::sqrt(value);
   }

@@ -36,9 +36,13 @@ struct Scratch {
   std::vector<float> quality_sd;
   std::vector<float> member_quality;  ///< members x models of a blend
   std::vector<float> member_sd;
-  std::vector<double> sums;        ///< at least kScratchSums
-  std::vector<float> work;         ///< layers of small nets; grown by `prepare`
-  std::uint64_t prepared_for = 0;  ///< content hash of the snapshot that last grew this scratch
+  std::vector<double> sums;          ///< at least kScratchSums
+  std::vector<float> work;           ///< layers of small nets; grown by `prepare`, never made smaller
+  std::vector<std::uint32_t> words;  ///< of the request, in the vocabulary `words_of`
+  std::vector<float> word_values;    ///< one per word
+  std::uint64_t words_of = 0;        ///< content hash of a vocabulary while `keep_words`
+  bool keep_words = false;           ///< set by a router that asks several members about one request
+  std::uint64_t prepared_for = 0;    ///< content hash of the snapshot that last grew this scratch
 };
 inline constexpr std::size_t kScratchSums = 8192;
 

@@ -87,7 +87,7 @@ class TaskPosterior final : public Router {
     const std::span<const std::uint64_t> tokens =
         description == nullptr ? std::span<const std::uint64_t>{} : description->tokens;
     space_.transform(tokens, scratch);
-    classifier_.apply(scratch.indices, scratch.work, p);
+    classifier_.apply(scratch.words, scratch.word_values, p);
     math::softmax(p, sharpness_);
   }
 

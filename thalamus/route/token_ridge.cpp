@@ -37,7 +37,7 @@ class TokenRidge final : public Router {
         request.description == nullptr ? std::span<const std::uint64_t>{} : request.description->tokens;
     space_.transform(tokens, scratch);
     const std::span<double> out(scratch.sums.data(), quality.size());
-    linear_.apply(scratch.indices, scratch.work, out);
+    linear_.apply(scratch.words, scratch.word_values, out);
     for (std::size_t m = 0; m < quality.size(); ++m) {
       quality[m] = static_cast<float>(out[m]);
       sd[m] = sd_[m];

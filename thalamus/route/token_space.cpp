@@ -6,9 +6,18 @@
 #include <functional>
 #include <numeric>
 
+#include "thalamus/base/hash.h"
 #include "thalamus/route/table.h"
 
 namespace thalamus::route {
+namespace {
+
+template <class T>
+std::uint64_t bytes_hash(std::span<const T> values, std::uint64_t seed) noexcept {
+  return base::hash64({reinterpret_cast<const char*>(values.data()), values.size_bytes()}, seed);
+}
+
+}  // namespace
 
 void distinct_buckets(std::span<const std::uint64_t> tokens, std::size_t buckets, std::span<std::uint64_t> marks,
                       std::vector<std::uint32_t>& out) {
@@ -48,6 +57,7 @@ TokenSpace::TokenSpace(const TrainingSet& data, std::size_t words_max) {
 }
 
 void TokenSpace::build_slots() {
+  content_ = bytes_hash<float>(idf_, bytes_hash<std::uint64_t>(vocabulary_, 0)) | 1;  // 0 stands for none
   slots_.assign(std::bit_ceil(vocabulary_.size() * 2), kNone);
   for (std::size_t i = 0; i < vocabulary_.size(); ++i) {
     std::size_t slot = vocabulary_[i] & (slots_.size() - 1);
@@ -64,8 +74,10 @@ std::uint32_t TokenSpace::find(std::uint64_t token) const noexcept {
 }
 
 void TokenSpace::transform(std::span<const std::uint64_t> tokens, Scratch& scratch) const noexcept {
-  scratch.indices.clear();
-  scratch.work.clear();
+  if (scratch.keep_words && scratch.words_of == content_) return;
+  scratch.words_of = content_;
+  scratch.words.clear();
+  scratch.word_values.clear();
   double square = 0;
   for (const std::uint64_t token : tokens) {
     const std::uint32_t word = find(token);
@@ -74,18 +86,18 @@ void TokenSpace::transform(std::span<const std::uint64_t> tokens, Scratch& scrat
     const std::uint64_t bit = std::uint64_t{1} << (word % 64);
     if ((marks & bit) != 0) continue;
     marks |= bit;
-    scratch.indices.push_back(word);
-    scratch.work.push_back(idf_[word]);
+    scratch.words.push_back(word);
+    scratch.word_values.push_back(idf_[word]);
     square += static_cast<double>(idf_[word]) * static_cast<double>(idf_[word]);
   }
-  for (const std::uint32_t word : scratch.indices) scratch.marks[word / 64] = 0;
+  for (const std::uint32_t word : scratch.words) scratch.marks[word / 64] = 0;
   const auto scale = static_cast<float>(square > 0 ? 1 / std::sqrt(square) : 0.0);
-  for (float& value : scratch.work) value *= scale;
+  for (float& value : scratch.word_values) value *= scale;
 }
 
 void TokenSpace::prepare(Scratch& scratch) const {
-  scratch.indices.reserve(feature::kTokensMax);
-  scratch.work.reserve(feature::kTokensMax);
+  scratch.words.reserve(feature::kTokensMax);
+  scratch.word_values.reserve(feature::kTokensMax);
   if (scratch.marks.size() < mark_words(idf_.size())) scratch.marks.resize(mark_words(idf_.size()));
 }
 
@@ -95,8 +107,8 @@ TokenRows TokenSpace::rows(const TrainingSet& data, std::span<const std::uint32_
   TokenRows out;
   for (const std::uint32_t position : positions) {
     transform(data.token_row(position), scratch);
-    out.ids.insert(out.ids.end(), scratch.indices.begin(), scratch.indices.end());
-    out.values.insert(out.values.end(), scratch.work.begin(), scratch.work.end());
+    out.ids.insert(out.ids.end(), scratch.words.begin(), scratch.words.end());
+    out.values.insert(out.values.end(), scratch.word_values.begin(), scratch.word_values.end());
     out.offsets.push_back(out.ids.size());
   }
   return out;

@@ -45,8 +45,8 @@ class TokenSpace {
 
   /// Size of the vocabulary; at least 1.
   [[nodiscard]] std::size_t words() const noexcept { return idf_.size(); }
-  /// Fills scratch.indices and scratch.work with the words that are known. Allocates nothing once the scratch is
-  /// prepared.
+  /// Fills scratch.words and scratch.word_values with the words that are known; keeps them where they are of the same
+  /// vocabulary and scratch.keep_words is set. Allocates nothing once the scratch is prepared.
   void transform(std::span<const std::uint64_t> tokens, Scratch& scratch) const noexcept;
   void prepare(Scratch& scratch) const;
   /// Of the rows named, in their order.
@@ -63,6 +63,7 @@ class TokenSpace {
   std::vector<std::uint64_t> vocabulary_;  ///< token hashes, ascending
   std::vector<float> idf_;
   std::vector<std::uint32_t> slots_;  ///< open addressing: index in vocabulary_ or kNone; a power of two
+  std::uint64_t content_ = 0;         ///< hash of vocabulary_ and idf_
 };
 
 /// All rows, or a seeded sample of `rows_max` of them in ascending order.
