@@ -155,7 +155,7 @@ TEST_P(CalibrationKinds, KeepsTheOrderAndStaysInsideZeroAndOne) {
       EXPECT_GT(p, previous);
     }
     previous = p;
-    EXPECT_GT(calibration.slope_at(s), 0);
+    EXPECT_GT(calibration.map(s).slope, 0);
   }
   base::ByteWriter out;
   calibration.save(out);

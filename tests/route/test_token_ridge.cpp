@@ -37,12 +37,12 @@ TEST(TokenSpace, KeepsWordsOfTwoRowsAndWeighsRareOnesMore) {
   space.prepare(scratch);
   const std::vector<std::uint64_t> text{3, 1, 1, 9, 77, 3};
   space.transform(text, scratch);
-  ASSERT_EQ(scratch.indices.size(), 2U);  // 3 and 1, each once
-  EXPECT_GT(scratch.work[0], scratch.work[1]) << "3 is rarer than 1";
-  EXPECT_NEAR(scratch.work[0] * scratch.work[0] + scratch.work[1] * scratch.work[1], 1, 1e-6);
+  ASSERT_EQ(scratch.words.size(), 2U);  // 3 and 1, each once
+  EXPECT_GT(scratch.word_values[0], scratch.word_values[1]) << "3 is rarer than 1";
+  EXPECT_NEAR(scratch.word_values[0] * scratch.word_values[0] + scratch.word_values[1] * scratch.word_values[1], 1, 1e-6);
   for (const std::uint64_t word : scratch.marks) EXPECT_EQ(word, 0U);
   space.transform(std::vector<std::uint64_t>{9, 77}, scratch);
-  EXPECT_TRUE(scratch.indices.empty());
+  EXPECT_TRUE(scratch.words.empty());
 }
 
 TEST(TokenSpace, AVocabularyOutOfOrderIsRefused) {

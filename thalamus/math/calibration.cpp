@@ -22,6 +22,11 @@ double stretch(double score) noexcept {
   return logit(score);
 }
 
+double stretch_slope(double score) noexcept {
+  const double inside = std::clamp(score, kEdge, 1 - kEdge);
+  return 1 / (inside * (1 - inside));
+}
+
 double sigmoid(double x) noexcept { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
 struct Block {
@@ -139,9 +144,12 @@ double Calibration::apply(double score) const noexcept {
   return std::clamp(knots_y_[i - 1] + share * (knots_y_[i] - knots_y_[i - 1]), 0.0, 1.0);
 }
 
-double Calibration::slope_at(double score) const noexcept {
-  constexpr double kStep = 1e-3;
-  return std::max(kMinimumRise, (apply(score + kStep) - apply(score - kStep)) / (2 * kStep));
+Calibration::Mapped Calibration::map(double score) const noexcept {
+  const double value = apply(score);
+  if (kind_ == CalibrationKind::kLogistic)
+    return {value, std::max(kMinimumRise, slope_ * value * (1 - value) * stretch_slope(score))};
+  constexpr double kStep = 1e-3;  // across the corners between knots
+  return {value, std::max(kMinimumRise, (apply(score + kStep) - apply(score - kStep)) / (2 * kStep))};
 }
 
 void Calibration::save(base::ByteWriter& out) const {

@@ -26,8 +26,12 @@ class Calibration {
 
   /// In [0,1] for any finite score.
   [[nodiscard]] double apply(double score) const noexcept;
-  /// Derivative at the score: carries deviations over.
-  [[nodiscard]] double slope_at(double score) const noexcept;
+  /// The value and the derivative there, which carries deviations over.
+  struct Mapped {
+    double value = 0;
+    double slope = 0;
+  };
+  [[nodiscard]] Mapped map(double score) const noexcept;
   [[nodiscard]] CalibrationKind kind() const noexcept { return kind_; }
 
   void save(base::ByteWriter& out) const;

@@ -4,21 +4,23 @@
 #include <array>
 #include <cmath>
 
+// The bodies below are compiled twice: for the baseline, and for AVX2 where the processor has it. AVX2 alone brings no
+// fused multiply-add, and the lanes are fixed, so both give the same bits.
+#if defined(__x86_64__)
+#define THALAMUS_AVX2 __attribute__((target("avx2")))
+#endif
+#define THALAMUS_BODY __attribute__((always_inline)) inline
+
 namespace thalamus::math {
 namespace {
 
 constexpr std::size_t kLanes = 8;
 
-float sum(const std::array<float, kLanes>& lanes) noexcept {
+THALAMUS_BODY float sum(const std::array<float, kLanes>& lanes) noexcept {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-}  // namespace
-
-float dot(std::span<const float> a, std::span<const float> b) noexcept {
-  const std::size_t n = std::min(a.size(), b.size());
-  const float* x = a.data();
-  const float* y = b.data();
+THALAMUS_BODY float dot_body(const float* x, const float* y, std::size_t n) noexcept {
   std::array<float, kLanes> lanes{};
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
@@ -27,10 +29,7 @@ float dot(std::span<const float> a, std::span<const float> b) noexcept {
   return sum(lanes);
 }
 
-float squared_distance(std::span<const float> a, std::span<const float> b) noexcept {
-  const std::size_t n = std::min(a.size(), b.size());
-  const float* x = a.data();
-  const float* y = b.data();
+THALAMUS_BODY float squared_distance_body(const float* x, const float* y, std::size_t n) noexcept {
   std::array<float, kLanes> lanes{};
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
@@ -43,12 +42,12 @@ float squared_distance(std::span<const float> a, std::span<const float> b) noexc
   return sum(lanes);
 }
 
-void multiply(std::span<const float> matrix, std::span<const float> x, std::span<float> y) noexcept {
+THALAMUS_BODY void multiply_body(const float* matrix, std::span<const float> x, std::span<float> y) noexcept {
   constexpr std::size_t kRows = 4;
   const std::size_t n = x.size();
   std::size_t row = 0;
   for (; row + kRows <= y.size(); row += kRows) {
-    const float* m = matrix.data() + row * n;
+    const float* m = matrix + row * n;
     std::array<float, kLanes> a{};
     std::array<float, kLanes> b{};
     std::array<float, kLanes> c{};
@@ -74,12 +73,70 @@ void multiply(std::span<const float> matrix, std::span<const float> x, std::span
     y[row + 2] = sum(c);
     y[row + 3] = sum(d);
   }
-  for (; row < y.size(); ++row) y[row] = dot(matrix.subspan(row * n, n), x);
+  for (; row < y.size(); ++row) y[row] = dot_body(matrix + row * n, x.data(), n);
+}
+
+THALAMUS_BODY void add_scaled_body(float* y, float scale, const float* x, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) y[i] += scale * x[i];
+}
+
+float dot_baseline(const float* x, const float* y, std::size_t n) noexcept { return dot_body(x, y, n); }
+float distance_baseline(const float* x, const float* y, std::size_t n) noexcept {
+  return squared_distance_body(x, y, n);
+}
+void multiply_baseline(const float* matrix, std::span<const float> x, std::span<float> y) noexcept {
+  multiply_body(matrix, x, y);
+}
+void add_scaled_baseline(float* y, float scale, const float* x, std::size_t n) noexcept {
+  add_scaled_body(y, scale, x, n);
+}
+
+#ifdef THALAMUS_AVX2
+THALAMUS_AVX2 float dot_avx2(const float* x, const float* y, std::size_t n) noexcept { return dot_body(x, y, n); }
+THALAMUS_AVX2 float distance_avx2(const float* x, const float* y, std::size_t n) noexcept {
+  return squared_distance_body(x, y, n);
+}
+THALAMUS_AVX2 void multiply_avx2(const float* matrix, std::span<const float> x, std::span<float> y) noexcept {
+  multiply_body(matrix, x, y);
+}
+THALAMUS_AVX2 void add_scaled_avx2(float* y, float scale, const float* x, std::size_t n) noexcept {
+  add_scaled_body(y, scale, x, n);
+}
+#endif
+
+constexpr std::array kWays{
+#ifdef THALAMUS_AVX2
+    KernelWay{"avx2", &dot_avx2, &distance_avx2, &multiply_avx2, &add_scaled_avx2},
+#endif
+    KernelWay{"baseline", &dot_baseline, &distance_baseline, &multiply_baseline, &add_scaled_baseline},
+};
+
+const KernelWay& way() noexcept { return kernel_ways().front(); }
+
+}  // namespace
+
+std::span<const KernelWay> kernel_ways() noexcept {
+  const std::span<const KernelWay> ways(kWays);
+#ifdef THALAMUS_AVX2
+  if (__builtin_cpu_supports("avx2") == 0) return ways.subspan(1);
+#endif
+  return ways;
+}
+
+float dot(std::span<const float> a, std::span<const float> b) noexcept {
+  return way().dot(a.data(), b.data(), std::min(a.size(), b.size()));
+}
+
+float squared_distance(std::span<const float> a, std::span<const float> b) noexcept {
+  return way().squared_distance(a.data(), b.data(), std::min(a.size(), b.size()));
+}
+
+void multiply(std::span<const float> matrix, std::span<const float> x, std::span<float> y) noexcept {
+  way().multiply(matrix.data(), x, y);
 }
 
 void add_scaled(std::span<float> y, float scale, std::span<const float> x) noexcept {
-  const std::size_t n = std::min(x.size(), y.size());
-  for (std::size_t i = 0; i < n; ++i) y[i] += scale * x[i];
+  way().add_scaled(y.data(), scale, x.data(), std::min(x.size(), y.size()));
 }
 
 float normalize(std::span<float> x) noexcept {

@@ -1,5 +1,5 @@
 /// Small vector kernels. Sums run in eight fixed lanes, so a result does not depend on the processor or the compiler's
-/// vector width.
+/// vector width. The widest instructions that the processor has are chosen at run time; the bits are the same.
 #pragma once
 
 #include <cstddef>
@@ -15,5 +15,16 @@ void multiply(std::span<const float> matrix, std::span<const float> x, std::span
 void add_scaled(std::span<float> y, float scale, std::span<const float> x) noexcept;
 /// Divides by the Euclidean length; a zero vector stays. Returns the length.
 float normalize(std::span<float> x) noexcept;
+
+/// One way to compute the kernels, on raw sizes.
+struct KernelWay {
+  const char* name;
+  float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
+  float (*squared_distance)(const float* a, const float* b, std::size_t n) noexcept;
+  void (*multiply)(const float* matrix, std::span<const float> x, std::span<float> y) noexcept;
+  void (*add_scaled)(float* y, float scale, const float* x, std::size_t n) noexcept;
+};
+/// The ways that this processor has, fastest first: the functions above take the first. For tests and measurements.
+[[nodiscard]] std::span<const KernelWay> kernel_ways() noexcept;
 
 }  // namespace thalamus::math

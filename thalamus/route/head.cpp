@@ -81,9 +81,16 @@ bool Head::any() const noexcept {
 }
 
 Head::Prediction Head::predict_known(std::size_t model, std::span<const float> dense) const noexcept {
+  return predict_from(model, math::dot({weights_.data() + model * size_, size_}, dense));
+}
+
+void Head::predict_logs(std::span<const float> dense, std::span<float> logs) const noexcept {
+  math::multiply(weights_, dense.first(size_), logs.first(rows_.size()));
+}
+
+Head::Prediction Head::predict_from(std::size_t model, float log) const noexcept {
   const Row& row = rows_[model];
-  const std::span<const float> weights(weights_.data() + model * size_, size_);
-  const double log_value = row.bias + static_cast<double>(math::dot(weights, dense));
+  const double log_value = row.bias + static_cast<double>(log);
   const double value = std::exp(std::min(log_value, 80.0)) * row.smearing - offset_;
   const double mean = std::clamp(value, row.low, row.high);
   return {mean, std::min((mean + offset_) * row.spread, row.high - row.low)};

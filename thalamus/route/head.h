@@ -28,6 +28,11 @@ class Head {
   [[nodiscard]] bool any() const noexcept;
   /// Of a known model; of an unknown one the mean over the known ones, with a deviation as large as itself.
   [[nodiscard]] Prediction predict(std::size_t model, std::span<const float> dense) const noexcept;
+  /// Fills `logs`, one per model, with what `predict_from` takes: all models at once cost less than one by one.
+  void predict_logs(std::span<const float> dense, std::span<float> logs) const noexcept;
+  /// `predict` of a known model, of its product with the features.
+  [[nodiscard]] Prediction predict_from(std::size_t model, float log) const noexcept;
+  [[nodiscard]] std::size_t models() const noexcept { return rows_.size(); }
   /// For a target that the table does not have.
   [[nodiscard]] Prediction predict_unseen(std::span<const float> dense) const noexcept;
 

@@ -28,8 +28,9 @@ class RidgeRouter final : public Router {
 
   void estimate(const FeatureView& request, Scratch&, std::span<float> quality,
                 std::span<float> sd) const noexcept override {
+    math::multiply(weights_, request.dense.first(size_), quality);
     for (std::size_t m = 0; m < quality.size(); ++m) {
-      quality[m] = bias_[m] + math::dot({weights_.data() + m * size_, size_}, request.dense);
+      quality[m] += bias_[m];
       sd[m] = sd_[m];
     }
   }

@@ -36,6 +36,7 @@ struct Scratch {
   std::vector<float> quality_sd;
   std::vector<float> member_quality;  ///< members x models of a blend
   std::vector<float> member_sd;
+  std::vector<float> head_logs;      ///< heads x models
   std::vector<double> sums;          ///< at least kScratchSums
   std::vector<float> work;           ///< layers of small nets; grown by `prepare`, never made smaller
   std::vector<std::uint32_t> words;  ///< of the request, in the vocabulary `words_of`

@@ -108,6 +108,7 @@ void Snapshot::prepare(Scratch& scratch) const {
   scratch.sparse.reserve();
   if (scratch.quality.size() < models) scratch.quality.resize(models);
   if (scratch.quality_sd.size() < models) scratch.quality_sd.resize(models);
+  if (scratch.head_logs.size() < Amounts::kHeads * models) scratch.head_logs.resize(Amounts::kHeads * models);
   if (scratch.sums.size() < kScratchSums) scratch.sums.resize(kScratchSums);
   parts_->router->prepare(scratch);
   scratch.prepared_for = content_hash_;
@@ -130,7 +131,7 @@ void Snapshot::estimate(const feature::Description& description, const TargetMap
   out.input_tokens = description.input_tokens;
   out.has_preference = direct;
   const double unseen_quality = prior_quality(parts.header);
-  UnseenAmounts unseen;
+  Amounts amounts(parts, description, dense, scratch.head_logs, targets.size());
   for (std::size_t t = 0; t < out.size(); ++t) {
     if (targets[t].kind == core::TargetKind::kTool) continue;
     const std::int32_t mapped = t < map.column.size() ? map.column[t] : TargetMap::kUnseen;
@@ -144,11 +145,11 @@ void Snapshot::estimate(const feature::Description& description, const TargetMap
       row.quality = parts.header.models[column].quality_mean;
     } else if (seen) {
       const double raw = finite_or(static_cast<double>(quality[column]), unseen_quality);
-      row.quality = parts.calibration.apply(raw);
-      row.quality_sd = std::min(0.5, static_cast<double>(quality_sd[column]) * parts.calibration.slope_at(raw));
+      const auto [value, slope] = parts.calibration.map(raw);
+      row.quality = value;
+      row.quality_sd = std::min(0.5, static_cast<double>(quality_sd[column]) * slope);
     }
-    fill_amounts(parts, {seen ? std::optional(column) : std::nullopt, map.recorded_cost}, targets[t].prices,
-                 description, dense, unseen, row);
+    amounts.fill(seen ? std::optional(column) : std::nullopt, map.recorded_cost, targets[t].prices, row);
   }
 }
 

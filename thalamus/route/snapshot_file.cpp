@@ -247,36 +247,70 @@ namespace {
 
 constexpr double kOutputTokensUnknown = 256;  // where no table told anything
 
-Head::Prediction predict(const Head& head, const std::optional<std::size_t>& column, std::span<const float> dense,
-                         std::optional<Head::Prediction>& unseen) {
-  if (column && head.known(*column)) return head.predict(*column, dense);
-  if (!unseen) unseen = head.predict_unseen(dense);
+}  // namespace
+
+Amounts::Amounts(const Snapshot::Parts& parts, const feature::Description& description, std::span<const float> dense,
+                 std::span<float> logs, std::size_t targets) noexcept
+    : parts_(parts),
+      description_(description),
+      dense_(dense),
+      logs_(logs),
+      together_(2 * targets >= parts.header.models.size() && logs.size() >= kHeads * parts.header.models.size()) {}
+
+const Head& Amounts::head(Which which) const noexcept {
+  if (which == Which::kTokens) return parts_.output_tokens;
+  return which == Which::kSeconds ? parts_.seconds : parts_.cost;
+}
+
+Head::Prediction Amounts::known(Which which, std::size_t column) noexcept {
+  const Head& asked = head(which);
+  if (!together_) return asked.predict(column, dense_);
+  const auto index = static_cast<std::size_t>(which);
+  const std::span<float> logs = logs_.subspan(index * asked.models(), asked.models());
+  if (!have_logs_[index]) asked.predict_logs(dense_, logs);
+  have_logs_[index] = true;
+  return asked.predict_from(column, logs[column]);
+}
+
+Head::Prediction Amounts::mean_of_known(Which which) noexcept {
+  double sum = 0;
+  double count = 0;
+  for (std::size_t m = 0; m < head(which).models(); ++m) {
+    if (!head(which).known(m)) continue;
+    sum += known(which, m).mean;
+    count += 1;
+  }
+  const double mean = count > 0 ? sum / count : 0;
+  return {mean, mean};
+}
+
+Head::Prediction Amounts::predict(Which which, const std::optional<std::size_t>& column) noexcept {
+  if (column && head(which).known(*column)) return known(which, *column);
+  auto& unseen = unseen_[static_cast<std::size_t>(which)];
+  if (!unseen) unseen = together_ ? mean_of_known(which) : head(which).predict_unseen(dense_);
   return *unseen;
 }
 
-}  // namespace
-
-void fill_amounts(const Snapshot::Parts& parts, const AmountSource& source, const core::Prices& prices,
-                  const feature::Description& description, std::span<const float> dense, UnseenAmounts& unseen,
-                  core::Estimate& row) noexcept {
-  Head::Prediction tokens = predict(parts.output_tokens, source.column, dense, unseen.tokens);
-  if (!parts.output_tokens.any()) tokens = {kOutputTokensUnknown, kOutputTokensUnknown};
-  if (description.max_output_tokens > 0)
-    tokens.mean = std::min(tokens.mean, static_cast<double>(description.max_output_tokens));
-  const Head::Prediction seconds = predict(parts.seconds, source.column, dense, unseen.seconds);
+void Amounts::fill(std::optional<std::size_t> column, bool recorded_cost, const core::Prices& prices,
+                   core::Estimate& row) noexcept {
+  Head::Prediction tokens = predict(Which::kTokens, column);
+  if (!parts_.output_tokens.any()) tokens = {kOutputTokensUnknown, kOutputTokensUnknown};
+  if (description_.max_output_tokens > 0)
+    tokens.mean = std::min(tokens.mean, static_cast<double>(description_.max_output_tokens));
+  const Head::Prediction seconds = predict(Which::kSeconds, column);
   row.output_tokens = tokens.mean;
   row.seconds = seconds.mean;
   row.seconds_sd = seconds.sd;
-  const bool knows_tokens = source.column && parts.output_tokens.known(*source.column);
-  const bool knows_cost = source.column && parts.cost.known(*source.column);
-  if (knows_cost && (source.recorded_cost || !knows_tokens)) {
-    const Head::Prediction cost = parts.cost.predict(*source.column, dense);
+  const bool knows_tokens = column && parts_.output_tokens.known(*column);
+  const bool knows_cost = column && parts_.cost.known(*column);
+  if (knows_cost && (recorded_cost || !knows_tokens)) {
+    const Head::Prediction cost = known(Which::kCost, *column);
     row.cost_usd = cost.mean;
     row.cost_usd_sd = cost.sd;
     return;
   }
-  const double ratio = source.column ? parts.input_token_ratio[*source.column] : 1.0;
-  const double input = static_cast<double>(description.input_tokens) * ratio;
+  const double ratio = column ? parts_.input_token_ratio[*column] : 1.0;
+  const double input = static_cast<double>(description_.input_tokens) * ratio;
   row.cost_usd = (input * prices.input + tokens.mean * prices.output) * 1e-6;
   row.cost_usd_sd = tokens.sd * prices.output * 1e-6;
 }

@@ -12,6 +12,8 @@
 namespace thalamus::route {
 namespace {
 
+constexpr std::size_t kAhead = 8;
+
 template <class T>
 std::uint64_t bytes_hash(std::span<const T> values, std::uint64_t seed) noexcept {
   return base::hash64({reinterpret_cast<const char*>(values.data()), values.size_bytes()}, seed);
@@ -79,8 +81,10 @@ void TokenSpace::transform(std::span<const std::uint64_t> tokens, Scratch& scrat
   scratch.words.clear();
   scratch.word_values.clear();
   double square = 0;
-  for (const std::uint64_t token : tokens) {
-    const std::uint32_t word = find(token);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    // The table is larger than the near caches: a look-up a few tokens ahead hides the way to memory.
+    if (i + kAhead < tokens.size()) __builtin_prefetch(&slots_[tokens[i + kAhead] & (slots_.size() - 1)]);
+    const std::uint32_t word = find(tokens[i]);
     if (word == kNone) continue;
     std::uint64_t& marks = scratch.marks[word / 64];
     const std::uint64_t bit = std::uint64_t{1} << (word % 64);
