@@ -38,7 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(facts.error().kind == ErrorKind::kUpstream);
   }
 
-  const auto frame = format.read_frame(body);
+  std::vector<thalamus::core::Delta> deltas;
+  thalamus::wire::SseEvent event;
+  event.data = body;
+  const auto frame = format.read_stream()->read(event, &deltas);
   if (frame) {
     require(!(frame->usage_only && frame->content));
     require(frame->text.empty() || frame->content);

@@ -74,7 +74,7 @@ routes:
     net::HttpRequest http;
     http.body = fmt::format(R"({{"model":"auto","messages":[{{"role":"user","content":"{}"}}]}})", prompt);
     core::Request request;
-    const Status prepared = prepare(*core_, *runtime_, http, request, *decision);
+    const Status prepared = prepare(*core_, *runtime_, *wire::find_format("openai"), http, request, *decision);
     EXPECT_TRUE(prepared.has_value()) << prepared.error().text();
     *first = decision->stands_in;
     if (decision->stands_in) co_await decide_with_slow_features(*core_, request, *decision);

@@ -73,9 +73,18 @@ net::Awaitable<void> upstream(net::HttpRequest& http, net::Responder& responder)
     co_return;
   }
   headers.add("content-type", "text/event-stream");
-  const std::string begin = format.encode_stream_start(answer) + format.encode_stream_text(answer, "one ", nullptr);
+  const auto writer = format.write_stream(
+      {.id = "x", .created_unix_s = 0, .model = answer.model, .with_usage = true, .input_tokens = 0});
+  std::string begin;
+  writer->start(begin);
+  core::Delta delta;
+  delta.text = "one ";
+  writer->write(delta, begin);
   Status sent = co_await responder.start(200, headers, begin);
-  const std::string rest = format.encode_stream_text(answer, "two", nullptr) + format.encode_stream_end(answer, true);
+  std::string rest;
+  delta.text = "two";
+  writer->write(delta, rest);
+  writer->end({.finish = core::Finish::kStop, .stop_sequence = {}, .usage = answer.usage}, rest);
   if (sent) sent = co_await responder.write(rest);
   if (sent) sent = co_await responder.finish();
 }

@@ -42,7 +42,7 @@ net::Headers typed(std::string_view type) {
 
 core::Answer make_answer(const core::Request& request) {
   core::Answer answer;
-  answer.id = "chatcmpl-scripted";
+  answer.id = "scripted";
   answer.created_unix_s = 1'700'000'000;
   answer.model = request.model;
   answer.text = "The scripted answer.";
@@ -74,9 +74,13 @@ int number_after(std::string_view name, std::string_view prefix, int fallback) {
 }
 
 /// Pieces of a stream with content, `chunks` of them.
-std::string content_frames(const wire::Format& format, const core::Answer& answer, int chunks) {
+std::string content_frames(wire::StreamWriter& writer, int chunks) {
   std::string frames;
-  for (int i = 0; i < chunks; ++i) frames += format.encode_stream_text(answer, fmt::format("piece {} ", i), nullptr);
+  for (int i = 0; i < chunks; ++i) {
+    core::Delta delta;
+    delta.text = fmt::format("piece {} ", i);
+    writer.write(delta, frames);
+  }
   return frames;
 }
 
@@ -91,7 +95,15 @@ asio::awaitable<void> stream(const wire::Format& format, const core::Request& re
   const core::Answer answer = make_answer(request);
   const std::string& command = request.model;
   const net::Headers headers = typed("text/event-stream");
-  const std::string head = format.encode_stream_start(answer);
+  wire::StreamHead stream_head;
+  stream_head.id = answer.id;
+  stream_head.created_unix_s = answer.created_unix_s;
+  stream_head.model = answer.model;
+  stream_head.with_usage = request.include_usage || command == "empty";
+  const auto writer = format.write_stream(std::move(stream_head));
+  const wire::StreamEnd tail{.finish = core::Finish::kStop, .stop_sequence = {}, .usage = answer.usage};
+  std::string head;
+  writer->start(head);
   if (command == "error-in-200") {
     const std::string frame = format.encode_stream_error({ErrorKind::kUpstream, "scripted failure", {}});
     Status started = co_await responder.start(200, headers, frame);
@@ -99,15 +111,16 @@ asio::awaitable<void> stream(const wire::Format& format, const core::Request& re
     co_return;
   }
   if (command == "cut-before" || command == "empty") {
-    const std::string frames = command == "empty" ? head + format.encode_stream_end(answer, true) : head;
+    std::string frames = head;
+    if (command == "empty") writer->end(tail, frames);
     Status started = co_await responder.start(200, headers, frames);
     if (started && command == "empty") started = co_await responder.finish();
     co_return;
   }
   const int chunks = number_after(command, "ok-", 3);
-  std::string frames = head + content_frames(format, answer, chunks);
+  std::string frames = head + content_frames(*writer, chunks);
   const bool cut = command == "cut-after" || command == "stall-after" || command == "late-error";
-  if (!cut) frames += format.encode_stream_end(answer, request.include_usage);
+  if (!cut) writer->end(tail, frames);
   if (command == "usage-null") frames = with_null_usage(std::move(frames));
   Status started = co_await responder.start(200, headers, frames);
   if (!started || command == "cut-after") co_return;

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "streams.h"
 #include "thalamus/wire/format.h"
 #include "thalamus/wire/models.h"
 #include "thalamus/wire/sse.h"
@@ -16,7 +17,7 @@ const Format& openai() { return *find_format("openai"); }
 
 core::Answer sample() {
   core::Answer answer;
-  answer.id = "chatcmpl-1";
+  answer.id = "1";
   answer.created_unix_s = 1700000000;
   answer.model = "small";
   answer.text = "He said \"\xc3\xa9\"\n";
@@ -24,13 +25,19 @@ core::Answer sample() {
   return answer;
 }
 
-std::vector<std::string> frames(const std::string& stream) {
-  std::vector<std::string> out;
-  SseReader reader;
-  SseEvent event;
-  EXPECT_TRUE(reader.feed(stream));
-  while (reader.next(event)) out.push_back(event.data);
-  EXPECT_EQ(reader.rest(), "");
+/// A stream of `deltas` with the sample's head and end.
+std::string stream_of(const std::vector<core::Delta>& deltas, bool with_usage,
+                      core::Finish finish = core::Finish::kStop) {
+  const core::Answer answer = sample();
+  const auto writer = openai().write_stream({.id = answer.id,
+                                             .created_unix_s = answer.created_unix_s,
+                                             .model = answer.model,
+                                             .with_usage = with_usage,
+                                             .input_tokens = 0});
+  std::string out;
+  writer->start(out);
+  for (const core::Delta& delta : deltas) writer->write(delta, out);
+  writer->end({.finish = finish, .stop_sequence = {}, .usage = answer.usage}, out);
   return out;
 }
 
@@ -85,12 +92,9 @@ TEST(OpenAiEncode, OmitsUsageThatIsUnknown) {
 
 TEST(OpenAiEncode, StreamsRoleTextFinishUsageAndTheEnd) {
   const core::Answer answer = sample();
-  const core::TokenLogprob logprob{"x", -1, {}};
-  const std::string stream = openai().encode_stream_start(answer) + openai().encode_stream_text(answer, "He", nullptr) +
-                             openai().encode_stream_text(answer, "x", &logprob) +
-                             openai().encode_stream_text(answer, "", nullptr) +
-                             openai().encode_stream_end(answer, true);
-  const auto data = frames(stream);
+  core::Delta with_logprob = text_delta("x");
+  with_logprob.logprob = core::TokenLogprob{"x", -1, {}};
+  const auto data = frames_of(stream_of({text_delta("He"), with_logprob, text_delta("")}, true));
   ASSERT_EQ(data.size(), 6U);
   const json head = json::parse(
       R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"small","choices":[]})");
@@ -111,15 +115,22 @@ TEST(OpenAiEncode, StreamsRoleTextFinishUsageAndTheEnd) {
   EXPECT_EQ(data[5], "[DONE]");
 }
 
-TEST(OpenAiEncode, StreamsToolCallsWholeBeforeTheFinish) {
-  core::Answer answer = sample();
-  answer.tool_calls = {{"c1", "f", "{}"}, {"c2", "g", ""}};
-  const auto data = frames(openai().encode_stream_end(answer, false));
-  ASSERT_EQ(data.size(), 3U);
-  const json calls = json::parse(data[0])["choices"][0]["delta"]["tool_calls"];
-  EXPECT_EQ(calls[1], json::parse(R"({"index":1,"id":"c2","type":"function","function":{"name":"g","arguments":""}})"));
-  EXPECT_EQ(json::parse(data[1])["choices"][0]["finish_reason"], "tool_calls");
-  EXPECT_EQ(data[2], "[DONE]");
+TEST(OpenAiEncode, StreamsToolCallsPieceByPieceEvenWhereTheyInterleave) {
+  const std::vector<core::Delta> deltas{call_delta(0, "c1", "f"), arguments_delta(0, "{\"a\""),
+                                        call_delta(1, "c2", "g"), arguments_delta(1, "{}"), arguments_delta(0, ":1}")};
+  const std::string stream = stream_of(deltas, false, core::Finish::kToolCalls);
+  const auto data = frames_of(stream);
+  ASSERT_EQ(data.size(), 8U);
+  EXPECT_EQ(json::parse(data[1])["choices"][0]["delta"]["tool_calls"][0],
+            json::parse(R"({"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}})"));
+  EXPECT_EQ(json::parse(data[4])["choices"][0]["delta"]["tool_calls"][0],
+            json::parse(R"({"index":1,"function":{"arguments":"{}"}})"));
+  EXPECT_EQ(json::parse(data[6])["choices"][0]["finish_reason"], "tool_calls");
+  EXPECT_EQ(data[7], "[DONE]");
+  const ReadStream back = read_whole_stream(openai(), stream);
+  ASSERT_EQ(back.answer.tool_calls.size(), 2U);
+  EXPECT_EQ(back.answer.tool_calls[0].arguments, R"({"a":1})");
+  EXPECT_EQ(back.answer.tool_calls[1].name, "g");
 }
 
 TEST(OpenAiEncode, ReadsBackTheAnswersItWrites) {
@@ -131,7 +142,7 @@ TEST(OpenAiEncode, ReadsBackTheAnswersItWrites) {
   ASSERT_TRUE(facts) << facts.error().text();
   const core::Answer& back = facts->answer;
   EXPECT_FALSE(facts->empty);
-  EXPECT_EQ(back.id, answer.id);
+  EXPECT_EQ(back.id, "chatcmpl-1");
   EXPECT_EQ(back.created_unix_s, answer.created_unix_s);
   EXPECT_EQ(back.model, answer.model);
   EXPECT_EQ(back.text, answer.text);
@@ -149,27 +160,18 @@ TEST(OpenAiEncode, ReadsBackTheAnswersItWrites) {
 }
 
 TEST(OpenAiEncode, ReadsBackTheStreamsItWrites) {
-  const core::Answer answer = sample();
-  std::string text;
-  core::Usage usage;
-  bool done = false;
-  bool finished = false;
-  const std::string stream =
-      openai().encode_stream_start(answer) + openai().encode_stream_text(answer, "He ", nullptr) +
-      openai().encode_stream_text(answer, "\xf0\x9f\x98\x80", nullptr) + openai().encode_stream_end(answer, true);
-  for (const std::string& data : frames(stream)) {
-    const auto facts = openai().read_frame(data);
-    ASSERT_TRUE(facts) << facts.error().text();
-    text += facts->text;
-    finished = finished || facts->finished;
-    done = done || facts->done;
-    EXPECT_EQ(facts->usage_only, facts->carries_usage);
-    if (facts->carries_usage) usage = facts->usage;
-  }
-  EXPECT_EQ(text, "He \xf0\x9f\x98\x80");
-  EXPECT_TRUE(finished && done);
-  EXPECT_EQ(usage.input, 10U);
-  EXPECT_EQ(usage.reasoning, 2U);
+  core::Delta thought = text_delta("hm");
+  thought.kind = core::DeltaKind::kReasoning;
+  core::Delta refusal = text_delta("no");
+  refusal.kind = core::DeltaKind::kRefusal;
+  const ReadStream back = read_whole_stream(
+      openai(), stream_of({thought, text_delta("He "), text_delta("\xf0\x9f\x98\x80"), refusal}, true));
+  EXPECT_EQ(back.answer.text, "He \xf0\x9f\x98\x80");
+  EXPECT_EQ(back.answer.refusal, "no");
+  ASSERT_EQ(back.answer.reasoning.size(), 1U);
+  EXPECT_EQ(back.answer.reasoning[0].text, "hm");
+  EXPECT_TRUE(back.finished && back.done);
+  EXPECT_EQ(back.answer.usage, sample().usage);
 }
 
 TEST(OpenAiEncode, WritesRequestsThatDecodeToTheSame) {
@@ -217,12 +219,44 @@ TEST(OpenAiEncode, WritesRequestsThatDecodeToTheSame) {
   EXPECT_EQ(openai().encode_request(*back, "up"), body);
 }
 
-TEST(OpenAiEncode, LeavesOutAttachmentsWhoseDataWasNotKept) {
+TEST(OpenAiEncode, TellsWhatItLeavesOut) {
   core::Request request;
   request.messages = {
       {core::Role::kUser, {{core::PartKind::kText, "a"}, {core::PartKind::kImage, "image/png"}}, {}, {}}};
-  EXPECT_EQ(json::parse(openai().encode_request(request, "m"))["messages"][0]["content"],
-            json::parse(R"([{"type":"text","text":"a"}])"));
+  core::PartDetail detail;
+  detail.place = "messages[1].content[0]";
+  request.messages.push_back({core::Role::kAssistant,
+                              {{core::PartKind::kReasoning, "hm", std::make_shared<const core::PartDetail>(detail)},
+                               {core::PartKind::kText, "b"}},
+                              {},
+                              {}});
+  request.tools.push_back({"web_search", "", ""});
+  request.tools.back().hosted = R"({"type":"web_search"})";
+  request.unread = {"top_k"};
+  Losses losses;
+  const json body = json::parse(openai().encode_request(request, "m", &losses));
+  EXPECT_EQ(body["messages"][0]["content"], "a");
+  EXPECT_EQ(body["messages"][1]["content"], "b");
+  EXPECT_FALSE(body.contains("tools"));
+  std::vector<std::string> paths;
+  for (const Loss& loss : losses) paths.push_back(loss.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"messages", "messages[1].content[0]", "tools[0]", "top_k"}));
+}
+
+TEST(OpenAiEncode, ImagesFilesAndRecordingsKeepTheirData) {
+  const char* const content = R"([{"type":"text","text":"look"},
+      {"type":"image_url","image_url":{"url":"data:image\/png;base64,AA\/B","detail":"low"}},
+      {"type":"image_url","image_url":{"url":"https://x/y.png"}},
+      {"type":"input_audio","input_audio":{"data":"UklG","format":"wav"}},
+      {"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBE"}}])";
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":)" + std::string(content) + "}]}";
+  const auto request = openai().decode(body, {});
+  ASSERT_TRUE(request) << request.error().text();
+  EXPECT_EQ(request->messages[0].parts[1].text, "image/png") << "the label never holds data";
+  Losses losses;
+  const json written = json::parse(openai().encode_request(*request, "m", &losses));
+  EXPECT_EQ(written["messages"][0]["content"], json::parse(content));
+  EXPECT_TRUE(losses.empty());
 }
 
 TEST(OpenAiEncode, ListsModels) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "streams.h"
 #include "thalamus/base/text.h"
 #include "thalamus/wire/format.h"
 #include "thalamus/wire/secrets.h"
@@ -54,7 +55,7 @@ TEST(OpenAiErrors, AreOneFrameInAStream) {
   const Error error{ErrorKind::kUpstream, "line one\nline two", {}};
   const std::string out = openai().encode_stream_error(error);
   EXPECT_EQ(out, "data: " + openai().encode_error(error) + "\n\n");
-  const auto facts = openai().read_frame(std::string_view(out).substr(6));
+  const auto facts = read_frame(openai(), std::string_view(out).substr(6));
   ASSERT_TRUE(facts);
   EXPECT_TRUE(facts->failed);
   EXPECT_EQ(facts->failure, "line one line two");

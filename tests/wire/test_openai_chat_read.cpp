@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "streams.h"
 #include "thalamus/wire/format.h"
 
 namespace thalamus::wire {
@@ -8,7 +9,7 @@ namespace {
 const Format& openai() { return *find_format("openai"); }
 
 FrameFacts frame(std::string_view data) {
-  const auto facts = openai().read_frame(data);
+  const auto facts = read_frame(openai(), data);
   EXPECT_TRUE(facts) << facts.error().text();
   return facts.value_or(FrameFacts{});
 }
@@ -18,7 +19,7 @@ FrameFacts delta(std::string_view members) {
 }
 
 std::string frame_error(std::string_view data) {
-  const auto facts = openai().read_frame(data);
+  const auto facts = read_frame(openai(), data);
   EXPECT_TRUE(facts || facts.error().kind == ErrorKind::kUpstream);
   return facts ? "" : facts.error().text();
 }
@@ -44,6 +45,20 @@ TEST(OpenAiFrames, GiveTheTextOfTheFirstChoice) {
   EXPECT_EQ(second.text, "");
   EXPECT_TRUE(second.content);
   EXPECT_EQ(delta(R"("content":[{"type":"text","text":"x"},{"type":"text","text":"y"}])").text, "xy");
+}
+
+TEST(OpenAiFrames, ServersThatGiveEachCallTheSameIndexAreUnderstood) {
+  const ReadStream read = read_whole_stream(
+      openai(),
+      "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"{}\"}}]}}]}\n\n"
+      "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\","
+      "\"arguments\":{\"x\":1}}}]}}]}\n\n"
+      "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"another choice\"}}]}\n\n");
+  ASSERT_EQ(read.answer.tool_calls.size(), 2U);
+  EXPECT_EQ(read.answer.tool_calls[0].arguments, "{}");
+  EXPECT_EQ(read.answer.tool_calls[1].arguments, R"({"x":1})");
+  EXPECT_EQ(read.answer.text, "");
 }
 
 TEST(OpenAiFrames, MapFinishReasons) {
@@ -144,7 +159,7 @@ TEST(OpenAiAnswers, AreReadFromTheirFirstChoice) {
 
 TEST(OpenAiAnswers, ComeInMoreThanOneShape) {
   EXPECT_EQ(answer(R"({"choices":[{"message":{"content":[{"type":"text","text":"x"}]}}]})").answer.text, "x");
-  EXPECT_EQ(answer(R"({"choices":[{"message":{"content":null,"refusal":"I cannot"}}]})").answer.text, "I cannot");
+  EXPECT_EQ(answer(R"({"choices":[{"message":{"content":null,"refusal":"I cannot"}}]})").answer.refusal, "I cannot");
   const AnswerFacts calls = answer(
       R"({"choices":[{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}],
           "function_call":{"name":"g","arguments":"{}"}},"finish_reason":null}]})");

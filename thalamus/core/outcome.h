@@ -13,14 +13,32 @@
 
 namespace thalamus::core {
 
-/// Token counts as the upstream reported them. `input` includes `cached_input` (OpenAI's count).
+/// Token counts as the upstream reported them, inclusive (OpenAI's count): `input` includes `cached_input` and
+/// `cache_write`, `output` includes `reasoning`.
 struct Usage {
   std::uint32_t input = 0;
-  std::uint32_t cached_input = 0;
+  std::uint32_t cached_input = 0;  ///< read from a cache
   std::uint32_t output = 0;
   std::uint32_t reasoning = 0;
   bool known = false;
+  std::uint32_t cache_write = 0;  ///< written to a cache
+
+  friend bool operator==(const Usage&, const Usage&) = default;
 };
+
+/// The same, disjoint (Anthropic's count): each input token is in one of the three.
+struct DisjointUsage {
+  std::uint32_t input = 0;
+  std::uint32_t cache_read = 0;
+  std::uint32_t cache_write = 0;
+  std::uint32_t output = 0;
+
+  friend bool operator==(const DisjointUsage&, const DisjointUsage&) = default;
+};
+/// Counts that claim more cached tokens than there are input tokens are cut to fit.
+[[nodiscard]] DisjointUsage disjoint(const Usage& usage) noexcept;
+/// Sums saturate.
+[[nodiscard]] Usage inclusive(const DisjointUsage& usage) noexcept;
 
 /// Cost of a usage at given prices.
 [[nodiscard]] NanoDollars cost_of(const Usage& usage, const Prices& prices) noexcept;

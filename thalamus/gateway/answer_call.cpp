@@ -27,9 +27,17 @@ class AnswerCall final : public Call {
     }
     all.set("content-type", "text/event-stream");
     all.set("cache-control", "no-cache");
-    std::string frames = context_.format.encode_stream_start(answer_);
-    append_pieces(frames);
-    frames += context_.format.encode_stream_end(answer_, context_.request.include_usage);
+    wire::StreamHead head;
+    head.id = answer_.id;
+    head.created_unix_s = answer_.created_unix_s;
+    head.model = answer_.model;
+    head.with_usage = context_.request.include_usage;
+    head.input_tokens = answer_.usage.input;
+    const auto writer = context_.format.write_stream(std::move(head));
+    std::string frames;
+    writer->start(frames);
+    append_pieces(*writer, frames);
+    writer->end({.finish = answer_.finish, .stop_sequence = {}, .usage = answer_.usage}, frames);
     Status started = co_await responder.start(200, all, frames);
     if (!started) co_return started;
     Status finished = co_await responder.finish();
@@ -38,12 +46,14 @@ class AnswerCall final : public Call {
 
  private:
   // A frame a line, so that a client that renders deltas shows the working as it comes.
-  void append_pieces(std::string& frames) const {
+  void append_pieces(wire::StreamWriter& writer, std::string& frames) const {
     std::string_view rest = answer_.text;
     while (!rest.empty()) {
       const auto newline = rest.find('\n');
       const auto piece = newline == std::string_view::npos ? rest : rest.substr(0, newline + 1);
-      frames += context_.format.encode_stream_text(answer_, piece, nullptr);
+      core::Delta delta;
+      delta.text = std::string(piece);
+      writer.write(delta, frames);
       rest.remove_prefix(piece.size());
     }
   }

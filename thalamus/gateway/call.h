@@ -28,6 +28,7 @@ struct CallContext {
   Nanoseconds arrived{};
   net::Cancellation* client_gone = nullptr;
   bool keep_answer = false;  ///< the operator opted in to recording content
+  bool strict = false;       ///< a translation that loses something is refused
 };
 
 /// What a call learned; valid after begin, complete after deliver.
@@ -39,6 +40,7 @@ struct CallFacts {
   bool retryable = true;        ///< of a failure: another target may do better
   bool client_fault = false;    ///< of a failure: the upstream says the request itself is wrong
   std::string answer;           ///< kept only if the operator opted in
+  wire::Losses losses;          ///< what the translation could not carry
 };
 
 class Call {
@@ -54,7 +56,8 @@ class Call {
   CallFacts facts_;
 };
 
-/// A call over the network in the client's own format: bytes are forwarded, not re-serialised.
+/// A call over the network. Where client and target speak the same protocol bytes are forwarded, not re-serialised;
+/// elsewhere the request, the answer and each piece of a stream are translated.
 [[nodiscard]] std::unique_ptr<Call> make_upstream_call(const CallContext& context, const UpstreamTarget& target,
                                                        const dispatch::TargetLimits& limits, net::HttpClient& client);
 /// An exact answer, made in process, that streams like a model.

@@ -33,7 +33,7 @@ ConfigTestResult run_test(CoreState& core, const Runtime& runtime, const ConfigT
   http.body = chat_body(result.route, test.ask);
   core::Request request;
   Decision decision;
-  const Status prepared = prepare(core, runtime, http, request, decision);
+  const Status prepared = prepare(core, runtime, *wire::find_format("openai"), http, request, decision);
   if (!prepared) {
     result.note = prepared.error().text();
     return result;

@@ -66,6 +66,9 @@ struct Provider {
   std::string format = "openai";  ///< a registered wire format
   std::string base_url;           ///< empty for `model_file`
   Secret key;
+  std::string auth;        ///< how the key travels: bearer, x-api-key, api-key; empty: as the format does
+  std::string path;        ///< after base_url, "{model}" stands for the model's id; empty: as the format does
+  std::string extra_body;  ///< JSON members added to each request body: "\"user\":\"x\",\"n\":1"; may be empty
   std::vector<std::pair<std::string, Secret>> headers;  ///< sent with every call; values may hold credentials
   std::filesystem::path ca_file;                        ///< empty: the system's
   std::optional<ManagedModel> model_file;
@@ -96,6 +99,7 @@ struct Route {
   base::OptionMap strategy_options;
   std::string policy = "in_flight";
   base::OptionMap policy_options;
+  bool strict = false;  ///< a translation that would lose something of a request is refused with 400
 };
 
 /// A client's credential, kept as its SHA-256 only.

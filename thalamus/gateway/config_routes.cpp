@@ -165,6 +165,7 @@ void read_routes(Fields& top, Config& config, ConfigMarks& marks) {
     if (targets != nullptr && targets->kind == YamlKind::kList && targets->items.empty())
       fields.error("targets", "expected at least one target, got an empty list");
     read_router(fields, route);
+    fields.flag("strict", route.strict);
     read_contract(fields, config, route.contract);
     fields.number("explore_rate", route.explore_rate, 0, 0.5);
     read_methods(fields, route);

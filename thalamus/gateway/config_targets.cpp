@@ -8,6 +8,7 @@
 #include "thalamus/net/stream.h"
 #include "thalamus/tool/tool.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/json_splice.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -125,6 +126,28 @@ void check_kind(Fields& fields, const Provider& provider) {
     fields.error("key", "is not for a provider with `model_file`: its child needs none");
 }
 
+/// How a server of a known protocol differs from its best known provider: `auth`, `path`, `extra_body`.
+void read_dialect(Fields& fields, Provider& provider) {
+  const std::vector<std::string> styles{"bearer", "x-api-key", "api-key"};
+  if (const auto style = fields.choice("auth", styles)) provider.auth = styles[*style];
+  fields.text("path", provider.path);
+  if (!provider.path.empty() &&
+      (!provider.path.starts_with('/') || provider.path.find_first_of(" \t\r\n#") != std::string::npos))
+    fields.error("path", fmt::format("expected a path that begins with '/' and has no spaces, got {}",
+                                     shown_value(provider.path)));
+  const YamlNode* node = fields.get("extra_body");
+  if (node == nullptr) return;
+  std::string json;
+  fields.text("extra_body", json);
+  auto members = wire::object_members(json);
+  if (!members) {
+    fields.error("extra_body", fmt::format("expected a JSON object in quotes, as '{{\"user\": \"x\"}}': {}",
+                                           members.error().message));
+    return;
+  }
+  provider.extra_body = *std::move(members);
+}
+
 Provider read_provider(Reader& reader, const Config& config, const YamlField& entry) {
   Provider provider;
   provider.name = entry.name;
@@ -137,6 +160,7 @@ Provider read_provider(Reader& reader, const Config& config, const YamlField& en
   fields.secret("key", provider.key);
   read_base_url(fields, provider);
   read_headers(fields, provider);
+  read_dialect(fields, provider);
   fields.path("ca_file", provider.ca_file);
   read_managed(fields, config, provider);
   read_spawn(fields, provider);

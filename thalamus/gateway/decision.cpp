@@ -112,7 +112,9 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
 Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
   if (config.keys.empty()) return nullptr;
   const std::string_view secret = bearer(headers);
-  if (secret.empty()) return fail(ErrorKind::kUnauthorized, "no API key given; send it as `Authorization: Bearer KEY`");
+  if (secret.empty())
+    return fail(ErrorKind::kUnauthorized,
+                "no API key given; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`");
   const VirtualKey* key = config.find_key(secret);
   if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
   return key;
@@ -125,8 +127,8 @@ bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime&
   return false;
 }
 
-Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http, core::Request& request,
-               Decision& decision) {
+Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& format, const net::HttpRequest& http,
+               core::Request& request, Decision& decision) {
   const Nanoseconds begun = core.shared.clock.now();
   decision.id.reserve(32);
   base::append_hex64(decision.id, core.rng.next());
@@ -136,7 +138,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& 
   wire::DecodeLimits limits;
   limits.body_bytes_max = config.limits.body_bytes_max;
   limits.depth_max = config.limits.depth_max;
-  TRY(request, wire::find_format("openai")->decode(http.body, limits));
+  TRY(request, format.decode(http.body, limits));
   const RouteRuntime* route = runtime.find_route(request.model);
   if (route == nullptr || !key_allows(config, key, *route))
     return fail_at("body.model", ErrorKind::kNotFound,

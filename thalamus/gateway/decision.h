@@ -40,8 +40,8 @@ struct Decision {
 
 /// Decodes the body, checks the key, finds the route, merges the contract, asks the tools, estimates and decides.
 /// `request` and `decision` are filled as far as it got.
-[[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const net::HttpRequest& http,
-                             core::Request& request, Decision& decision);
+[[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& format,
+                             const net::HttpRequest& http, core::Request& request, Decision& decision);
 
 /// Describes, estimates and decides once more, after slow features had time to be computed.
 void decide_again(CoreState& core, const core::Request& request, Decision& decision);

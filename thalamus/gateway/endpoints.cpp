@@ -137,13 +137,14 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
   const std::string& path = request.path;
   const bool get = request.method == "GET" || request.method == "HEAD";
   const bool post = request.method == "POST";
-  if (path == "/v1/chat/completions" || path == "/v1/decision") {
+  const wire::Format* format = wire::find_format_at(path);
+  if (format != nullptr || path == "/v1/decision") {
     if (!post) {
       co_await wrong_method(responder, path, "POST");
-    } else if (path == "/v1/decision") {
+    } else if (format == nullptr) {
       co_await run_decision(core, facts.runtime(), request, responder);
     } else {
-      co_await run_chat(core, facts.runtime(), request, responder);
+      co_await run_chat(core, facts.runtime(), *format, request, responder);
     }
   } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
     if (!get) {

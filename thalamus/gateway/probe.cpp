@@ -229,7 +229,7 @@ class Prober {
     }
     auto read = format_.read_answer(*bytes);
     if (!read) co_return std::unexpected(read.error());
-    reply.text = std::move(read->answer.text);
+    reply.text = std::move(read->answer.text.empty() ? read->answer.refusal : read->answer.text);
     reply.usage = read->answer.usage;
     co_return reply;
   }

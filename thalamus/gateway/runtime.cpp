@@ -41,10 +41,33 @@ std::filesystem::path executable_folder() {
   return error ? std::filesystem::path() : self.parent_path();
 }
 
-void add_common_headers(const Provider& provider, net::Headers& headers) {
+wire::AuthStyle auth_style(const Provider& provider, const wire::Format& format) {
+  if (provider.auth == "bearer") return wire::AuthStyle::kBearer;
+  if (provider.auth == "x-api-key") return wire::AuthStyle::kXApiKey;
+  return provider.auth == "api-key" ? wire::AuthStyle::kApiKey : format.auth_style();
+}
+
+void add_credential(wire::AuthStyle style, const Secret& key, net::Headers& headers) {
+  switch (style) {
+    case wire::AuthStyle::kBearer: headers.add("authorization", "Bearer " + key.reveal()); break;
+    case wire::AuthStyle::kXApiKey: headers.add("x-api-key", key.reveal()); break;
+    case wire::AuthStyle::kApiKey: headers.add("api-key", key.reveal()); break;
+  }
+}
+
+/// The provider's own path, or the format's.
+std::string upstream_path(const Provider& provider, const wire::Format& format, const std::string& model_id) {
+  std::string path = provider.path.empty() ? std::string(format.endpoints().upstream) : provider.path;
+  constexpr std::string_view kModel = "{model}";
+  if (const auto at = path.find(kModel); at != std::string::npos) path.replace(at, kModel.size(), model_id);
+  return path;
+}
+
+void add_common_headers(const Provider& provider, const wire::Format& format, net::Headers& headers) {
   headers.add("content-type", "application/json");
   headers.add("accept", "application/json, text/event-stream");
-  if (!provider.key.empty()) headers.add("authorization", "Bearer " + provider.key.reveal());
+  for (const auto& [name, value] : format.request_headers()) headers.set(name, value);
+  if (!provider.key.empty()) add_credential(auth_style(provider, format), provider.key, headers);
   for (const auto& [name, value] : provider.headers) headers.set(name, value.reveal());
 }
 
@@ -125,11 +148,13 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
     upstream->model_id = model.id;
     TRY(upstream->endpoint, net::parse_base_url(urls[*model.provider]));
     upstream->endpoint.ca_file = provider.ca_file.string();
-    upstream->path = "/chat/completions";
-    add_common_headers(provider, upstream->headers);
     upstream->format = wire::find_format(provider.format);
     if (upstream->format == nullptr)
       return fail(ErrorKind::kInvalidInput, "provider '{}': unknown format '{}'", provider.name, provider.format);
+    upstream->path = upstream_path(provider, *upstream->format, model.id);
+    upstream->extra_body = provider.extra_body;
+    upstream->takes_reasoning = model.target.abilities.reasoning_effort;
+    add_common_headers(provider, *upstream->format, upstream->headers);
     upstreams_.push_back(std::move(upstream));
   }
   return {};
@@ -171,6 +196,7 @@ Status Runtime::add_route(const Route& route) {
   for (const std::size_t model : route.targets)
     if (!config_.models[model].provider) append_target(*ready, model);
   ready->contract = route.contract;
+  ready->strict = route.strict;
   ready->decide.explore_rate = route.explore_rate;
   ready->strategy = compose::find_strategy(route.strategy);
   if (ready->strategy == nullptr)

@@ -30,6 +30,8 @@ struct UpstreamTarget {
   std::string path;      ///< "/chat/completions", after the endpoint's base path
   net::Headers headers;  ///< content type, credential, the provider's extra headers
   const wire::Format* format = nullptr;
+  std::string extra_body;        ///< JSON members added to each request
+  bool takes_reasoning = false;  ///< the model states the ability
 };
 
 /// A route's targets: models first, then exact tools, each in the order of the configuration.
@@ -48,7 +50,8 @@ struct RouteRuntime {
   const compose::StrategyRecord* strategy = nullptr;
   base::OptionMap strategy_options;
   dispatch::Policy* policy = nullptr;
-  bool listed = true;  ///< shown by GET /v1/models as a route of the operator's
+  bool strict = false;  ///< a translation that loses something of a request is refused
+  bool listed = true;   ///< shown by GET /v1/models as a route of the operator's
 };
 
 class Runtime {

@@ -7,6 +7,7 @@
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/json_writer.h"
+#include "thalamus/base/text.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/slow_features.h"
@@ -24,6 +25,7 @@ constexpr Nanoseconds kSlotPoll = Nanoseconds::from_ms(2);
 struct TurnState {
   CoreState& core;
   std::shared_ptr<const Runtime> runtime;
+  const wire::Format& format;  ///< the client's
   net::HttpRequest& http;
   net::Responder& responder;
   core::Request request;
@@ -36,15 +38,60 @@ struct TurnState {
   std::string answer;
 };
 
+/// The decision's name is the request's, under the names that the official clients read.
+void add_request_id(const std::string& id, net::Headers& headers) {
+  headers.add("x-thalamus-decision", id);
+  headers.add("x-request-id", id);
+  headers.add("request-id", id);
+}
+
+/// Official clients ask these before their own rules, so that they retry exactly what may come out otherwise.
+void add_retry_advice(ErrorKind kind, net::Headers& headers) {
+  const bool busy = kind == ErrorKind::kLimitExceeded || kind == ErrorKind::kUnavailable;
+  const bool passing = busy || kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
+  headers.add("x-should-retry", passing ? "true" : "false");
+  if (!busy) return;
+  headers.add("retry-after", "1");
+  headers.add("retry-after-ms", "1000");
+}
+
+/// A structured field (RFC 8941): a list of places with their reasons. Only what a header may hold is kept.
+std::string loss_header(const wire::Losses& losses) {
+  constexpr std::size_t kShownMax = 16;
+  std::string out;
+  const auto quote = [&out](std::string_view text) {
+    out.push_back('"');
+    for (const char c : text.substr(0, 160)) {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c >= 0x20 && c < 0x7f ? c : '?');
+    }
+    out.push_back('"');
+  };
+  for (std::size_t i = 0; i < losses.size() && i < kShownMax; ++i) {
+    if (i > 0) out += ", ";
+    quote(losses[i].path);
+    out += ";reason=";
+    quote(losses[i].reason);
+  }
+  if (losses.size() > kShownMax) out += fmt::format(", \"\";more={}", losses.size() - kShownMax);
+  return out;
+}
+
+Status unknown_format(std::string_view name) {
+  const auto known = wire::format_names();
+  return fail_at("header x-thalamus-format", ErrorKind::kInvalidInput, "unknown format '{}'{}; known: {}",
+                 name.substr(0, 40), base::did_you_mean(name.substr(0, 40), known), fmt::join(known, ", "));
+}
+
 net::Awaitable<void> send_error(TurnState& turn, const Error& error) {
   turn.status = base::http_status(error.kind);
   turn.outcome.failure = error.kind;
   if (turn.responder.started() || error.kind == ErrorKind::kCancelled) co_return;
   net::Headers headers;
   headers.add("content-type", "application/json");
-  if (!turn.decision.id.empty()) headers.add("x-thalamus-decision", turn.decision.id);
-  if (error.kind == ErrorKind::kLimitExceeded || error.kind == ErrorKind::kUnavailable) headers.add("retry-after", "1");
-  const std::string body = wire::find_format("openai")->encode_error(error);
+  if (!turn.decision.id.empty()) add_request_id(turn.decision.id, headers);
+  add_retry_advice(error.kind, headers);
+  const std::string body = turn.format.encode_error(error, turn.decision.id);
   Status sent = co_await turn.responder.send(turn.status, headers, body);
   static_cast<void>(sent);
 }
@@ -54,7 +101,8 @@ net::Headers answer_headers(const TurnState& turn, std::uint16_t target, const C
   const RouteRuntime& route = *turn.decision.route;
   net::Headers headers;
   headers.add("x-thalamus-target", route.targets[target].name);
-  headers.add("x-thalamus-decision", turn.decision.id);
+  add_request_id(turn.decision.id, headers);
+  if (!facts.losses.empty()) headers.add("x-thalamus-loss", loss_header(facts.losses));
   const Nanoseconds arrived = turn.http.arrived;
   const std::int64_t decide_us = turn.decision.duration.value / 1'000;
   const std::int64_t answer_us = (facts.first_content - arrived).value / 1'000;
@@ -67,7 +115,7 @@ net::Headers answer_headers(const TurnState& turn, std::uint16_t target, const C
 
 core::Answer tool_answer(const TurnState& turn, const tool::Solution& solution, std::string_view tool) {
   core::Answer answer;
-  answer.id = "chatcmpl-" + turn.decision.id;
+  answer.id = turn.decision.id;
   answer.created_unix_s = turn.core.shared.clock.unix_ns() / 1'000'000'000;
   answer.model = std::string(tool);
   answer.text = solution.text();
@@ -135,12 +183,13 @@ std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
   const RouteRuntime& route = *turn.decision.route;
   CallContext context{.request = turn.request,
                       .body = turn.http.body,
-                      .format = *wire::find_format("openai"),
+                      .format = turn.format,
                       .decision_id = turn.decision.id,
                       .clock = turn.core.shared.clock,
                       .arrived = turn.http.arrived,
                       .client_gone = &turn.responder.client_gone(),
-                      .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes};
+                      .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
+                      .strict = route.strict};
   if (target >= route.model_count)
     return make_answer_call(context, tool_answer(turn, *turn.decision.solution, route.targets[target].name));
   return make_upstream_call(context, *route.upstream[target], *route.limits[target], turn.core.client);
@@ -297,10 +346,11 @@ net::Awaitable<void> run_calls(TurnState& turn) {
 
 }  // namespace
 
-net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> runtime, net::HttpRequest& http,
-                              net::Responder& responder) {
+net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> runtime, const wire::Format& format,
+                              net::HttpRequest& http, net::Responder& responder) {
   TurnState turn{.core = core,
                  .runtime = std::move(runtime),
+                 .format = format,
                  .http = http,
                  .responder = responder,
                  .request = {},
@@ -309,7 +359,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .last_failure = {},
                  .answer = {}};
   core.shared.telemetry.in_flight(core.index, 1);
-  auto prepared = prepare(core, *turn.runtime, http, turn.request, turn.decision);
+  auto prepared = prepare(core, *turn.runtime, format, http, turn.request, turn.decision);
   if (prepared && turn.decision.stands_in) co_await decide_with_slow_features(core, turn.request, turn.decision);
   if (!prepared) {
     co_await send_error(turn, prepared.error());
@@ -325,7 +375,10 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
                                   net::Responder& responder) {
   core::Request request;
   Decision decision;
-  auto prepared = prepare(core, *runtime, http, request, decision);
+  const auto named = http.headers.get("x-thalamus-format");
+  const wire::Format* format = wire::find_format(named.value_or("openai"));
+  auto prepared =
+      format == nullptr ? unknown_format(*named) : prepare(core, *runtime, *format, http, request, decision);
   if (prepared && decision.stands_in) co_await decide_with_slow_features(core, request, decision);
   net::Headers headers;
   headers.add("content-type", "application/json");
@@ -333,7 +386,7 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
   int status = 200;
   if (!prepared) {
     status = base::http_status(prepared.error().kind);
-    body = wire::find_format("openai")->encode_error(prepared.error());
+    body = (format != nullptr ? format : wire::find_format("openai"))->encode_error(prepared.error(), decision.id);
   } else {
     headers.add("x-thalamus-decision", decision.id);
     body = decision.to_json(core.estimates);

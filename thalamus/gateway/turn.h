@@ -10,11 +10,14 @@
 
 namespace thalamus::gateway {
 
-/// POST /v1/chat/completions: answers through `responder` whatever happens, and leaves one decision record.
+/// A chat request in the client's protocol (`POST` to the format's inbound path): answers through `responder` whatever
+/// happens, and leaves one decision record.
 [[nodiscard]] net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> runtime,
-                                            net::HttpRequest& http, net::Responder& responder);
+                                            const wire::Format& format, net::HttpRequest& http,
+                                            net::Responder& responder);
 
-/// POST /v1/decision: the same up to the plan; calls nothing and records nothing.
+/// POST /v1/decision: the same up to the plan; calls nothing and records nothing. The header `x-thalamus-format` names
+/// the protocol of the body; without it: openai.
 [[nodiscard]] net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime> runtime,
                                                 net::HttpRequest& http, net::Responder& responder);
 

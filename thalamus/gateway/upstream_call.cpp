@@ -1,13 +1,15 @@
-// A call of a remote or managed model in the client's own format: the client's bytes go on but for the three edits of
-// `ForwardEdits`, the upstream's bytes come back but for the usage that the client did not ask for.
+// A call of a remote or managed model. In the client's own protocol the client's bytes go on but for the edits of
+// `ForwardEdits`, and the upstream's bytes come back but for the usage that the client did not ask for. In another
+// protocol both directions are translated: `translate_` says which.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/runtime.h"
-#include "thalamus/wire/openai_chat.h"
+#include "thalamus/wire/json_splice.h"
 #include "thalamus/wire/sse.h"
+#include "thalamus/wire/usage.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -51,12 +53,16 @@ class UpstreamCall final : public Call {
  public:
   UpstreamCall(const CallContext& context, const UpstreamTarget& target, const dispatch::TargetLimits& limits,
                net::HttpClient& client)
-      : context_(context), target_(target), limits_(limits), client_(client) {}
+      : context_(context),
+        target_(target),
+        limits_(limits),
+        client_(client),
+        translate_(&context.format != target.format) {}
 
   net::Awaitable<Status> begin() override {
-    auto forwarded = target_.format->forward(context_.body, {.model = target_.model_id});
-    if (!forwarded) co_return std::unexpected(std::move(forwarded).error());
-    forwarded_ = std::move(*forwarded);
+    Status made = make_body();
+    if (!made) co_return made;
+    wire::add_members(forwarded_, target_.extra_body);
     net::HttpCall http;
     http.path = target_.path;
     http.headers = target_.headers;
@@ -103,6 +109,30 @@ class UpstreamCall final : public Call {
   }
 
  private:
+  // The request as the target takes it.
+  Status make_body() {
+    if (!translate_) {
+      TRY(forwarded_, target_.format->forward(context_.body, {.model = target_.model_id}));
+      return {};
+    }
+    const core::Request* request = &context_.request;
+    core::Request weaker;
+    if (!target_.takes_reasoning && (!request->reasoning_effort.empty() || request->reasoning_tokens)) {
+      weaker = *request;
+      weaker.reasoning_effort.clear();
+      weaker.reasoning_tokens.reset();
+      request = &weaker;
+      facts_.losses.push_back({"reasoning", "the target does not state the ability `reasoning_effort`"});
+    }
+    forwarded_ = target_.format->encode_request(*request, target_.model_id, &facts_.losses);
+    if (!context_.strict || facts_.losses.empty()) return {};
+    facts_.client_fault = true;
+    const wire::Loss& first = facts_.losses.front();
+    return fail_at("body." + first.path, ErrorKind::kInvalidInput,
+                   "cannot be said to target '{}', which speaks {}: {}; leave it out, or take `strict` from the route",
+                   target_.name, target_.format->name(), first.reason);
+  }
+
   net::Awaitable<Status> read_refusal() {
     auto body = co_await exchange_->read_all(kErrorBodyMax);
     const std::string message = body ? target_.format->read_error(*body) : std::string("no readable error body");
@@ -124,7 +154,13 @@ class UpstreamCall final : public Call {
     facts_.usage = read->answer.usage;
     facts_.finish = read->answer.finish;
     facts_.first_content = context_.clock.now();
-    if (context_.keep_answer) facts_.answer = std::move(read->answer.text);
+    if (context_.keep_answer) facts_.answer = read->answer.text.empty() ? read->answer.refusal : read->answer.text;
+    if (translate_) {
+      core::Answer& answer = read->answer;
+      answer.id = context_.decision_id;
+      answer.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
+      body_ = context_.format.encode_answer(answer);
+    }
     co_return Status{};
   }
 
@@ -133,6 +169,8 @@ class UpstreamCall final : public Call {
     if (!is_event_stream(exchange_->headers()))
       co_return fail(ErrorKind::kUpstream, "{} answered a stream request with '{}' instead of text/event-stream",
                      target_.name, exchange_->headers().get("content-type").value_or("no content type"));
+    stream_ = target_.format->read_stream();
+    if (translate_) start_writer();
     while (facts_.first_content.value == 0) {
       Status progress = co_await read_piece();
       if (!progress) co_return progress;
@@ -144,6 +182,16 @@ class UpstreamCall final : public Call {
     co_return Status{};
   }
 
+  void start_writer() {
+    wire::StreamHead head;
+    head.id = context_.decision_id;
+    head.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
+    head.model = target_.model_id;
+    head.with_usage = context_.request.include_usage;
+    writer_ = context_.format.write_stream(std::move(head));
+    writer_->start(outgoing_);
+  }
+
   // One read of the upstream; whole events go to `outgoing_`.
   net::Awaitable<Status> read_piece() {
     auto piece = co_await exchange_->read();
@@ -151,6 +199,7 @@ class UpstreamCall final : public Call {
     if (piece->empty()) {
       ended_ = true;
       if (!finished_) co_return fail(ErrorKind::kUpstream, "{} cut its stream before the end", target_.name);
+      end_translation();
       co_return Status{};
     }
     Status fed = reader_.feed(*piece);
@@ -164,7 +213,8 @@ class UpstreamCall final : public Call {
 
   Status take_event() {
     if (event_.comment_only || event_.data.empty()) return {};
-    TRY(const wire::FrameFacts frame, target_.format->read_frame(event_.data));
+    deltas_.clear();
+    TRY(const wire::FrameFacts frame, stream_->read(event_, translate_ ? &deltas_ : nullptr));
     if (frame.failed) {
       facts_.retryable = true;
       return fail(ErrorKind::kUpstream, "{} reported inside its stream: {}", target_.name, frame.failure);
@@ -180,6 +230,11 @@ class UpstreamCall final : public Call {
     }
     if (frame.content && facts_.first_content.value == 0) facts_.first_content = context_.clock.now();
     if (context_.keep_answer) facts_.answer += frame.text;
+    if (translate_) {
+      for (const core::Delta& delta : deltas_) writer_->write(delta, outgoing_);
+      if (ended_) end_translation();
+      return {};
+    }
     const bool asked = context_.request.include_usage;
     if (frame.usage_only && !asked) return {};
     if (!asked && frame.names_usage) {
@@ -188,6 +243,12 @@ class UpstreamCall final : public Call {
       outgoing_ += event_.raw;
     }
     return {};
+  }
+
+  void end_translation() {
+    if (!translate_ || told_end_ || facts_.first_content.value == 0) return;
+    told_end_ = true;
+    writer_->end({.finish = facts_.finish, .stop_sequence = {}, .usage = facts_.usage}, outgoing_);
   }
 
   net::Awaitable<Status> pump(net::Responder& responder) {
@@ -211,7 +272,11 @@ class UpstreamCall final : public Call {
 
   // Content has left: the failure is told in the protocol's own frame, after what was whole before it.
   net::Awaitable<void> tell(net::Responder& responder, const Error& failure) {
-    outgoing_ += context_.format.encode_stream_error(failure);
+    if (translate_) {
+      writer_->fail(failure, outgoing_);
+    } else {
+      outgoing_ += context_.format.encode_stream_error(failure);
+    }
     Status written = co_await responder.write(outgoing_);
     if (written) {
       Status finished = co_await responder.finish();
@@ -239,8 +304,13 @@ class UpstreamCall final : public Call {
   std::string outgoing_;  // whole frames that wait for the client
   wire::SseReader reader_;
   wire::SseEvent event_;
-  bool finished_ = false;  // a finish reason or the end mark came
-  bool ended_ = false;     // nothing more will come
+  bool translate_;
+  std::unique_ptr<wire::StreamReader> stream_;
+  std::unique_ptr<wire::StreamWriter> writer_;  // where translate_
+  std::vector<core::Delta> deltas_;             // of one event
+  bool told_end_ = false;                       // the writer's end is in outgoing_
+  bool finished_ = false;                       // a finish reason or the end mark came
+  bool ended_ = false;                          // nothing more will come
 };
 
 }  // namespace

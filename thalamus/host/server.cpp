@@ -242,7 +242,7 @@ class Server {
     const bool include_usage = job->request.include_usage;
     const auto cancelled = job->cancelled;
     core::Answer head;
-    head.id = "chatcmpl-" + job->id;
+    head.id = job->id;
     head.created_unix_s = clock_.unix_ns() / 1'000'000'000;
     head.model = options_.model_name;
     auto channel = std::make_shared<Channel>(context_);
@@ -318,15 +318,26 @@ class Server {
     net::Headers headers;
     headers.add("Content-Type", "text/event-stream");
     headers.add("Cache-Control", "no-cache");
-    const std::string first = format_.encode_stream_start(head);
-    Status sent = co_await responder.start(200, headers, first);
+    wire::StreamHead start;
+    start.id = head.id;
+    start.created_unix_s = head.created_unix_s;
+    start.model = head.model;
+    start.with_usage = include_usage;
+    const auto writer = format_.write_stream(std::move(start));
+    std::string frames;
+    writer->start(frames);
+    Status sent = co_await responder.start(200, headers, frames);
     while (sent) {
-      std::string frames;
-      for (const auto& item : channel.items)
-        frames += format_.encode_stream_text(head, item.text, item.logprob ? &*item.logprob : nullptr);
+      frames.clear();
+      for (auto& item : channel.items) {
+        core::Delta delta;
+        delta.text = std::move(item.text);
+        delta.logprob = std::move(item.logprob);
+        writer->write(delta, frames);
+      }
       channel.items.clear();
       const bool ended = channel.end.has_value();
-      if (ended) frames += end_frames(*channel.end, head, include_usage);
+      if (ended) write_end(*channel.end, *writer, frames);
       sent = co_await responder.write(frames);
       if (ended || channel.client_gone) break;
       co_await wait(channel);
@@ -336,9 +347,23 @@ class Server {
     static_cast<void>(finished);
   }
 
-  [[nodiscard]] std::string end_frames(Result<core::Answer>& end, const core::Answer& head, bool include_usage) const {
-    if (!end) return format_.encode_stream_error(end.error());
-    return format_.encode_stream_end(with_head(std::move(*end), head), include_usage);
+  /// Tool calls are known as a whole, at the end.
+  static void write_end(Result<core::Answer>& end, wire::StreamWriter& writer, std::string& frames) {
+    if (!end) return writer.fail(end.error(), frames);
+    for (std::uint32_t i = 0; i < end->tool_calls.size(); ++i) {
+      core::ToolCall& call = end->tool_calls[i];
+      writer.write(
+          {.kind = core::DeltaKind::kToolCall, .index = i, .text = {}, .id = call.id, .name = call.name, .logprob = {}},
+          frames);
+      writer.write({.kind = core::DeltaKind::kArguments,
+                    .index = i,
+                    .text = call.arguments,
+                    .id = {},
+                    .name = {},
+                    .logprob = {}},
+                   frames);
+    }
+    writer.end({.finish = end->finish, .stop_sequence = {}, .usage = end->usage}, frames);
   }
 
   [[nodiscard]] static core::Answer with_head(core::Answer answer, const core::Answer& head) {

@@ -32,6 +32,13 @@ const Format* find_format(std::string_view name) noexcept {
   return found == kRows.end() ? nullptr : &found->instance();
 }
 
+const Format* find_format_at(std::string_view inbound_path) noexcept {
+  const auto found = std::find_if(kRows.begin(), kRows.end(), [&](const FormatRow& row) {
+    return row.instance().endpoints().inbound == inbound_path;
+  });
+  return found == kRows.end() ? nullptr : &found->instance();
+}
+
 std::vector<std::string> format_names() {
   std::vector<std::string> names;
   for (const FormatRow& row : kRows) names.emplace_back(row.instance().name());

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "thalamus/base/result.h"
 #include "thalamus/wire/json_cursor.h"
 
 namespace thalamus::wire {
@@ -20,6 +21,12 @@ struct SpliceEdit {
 
 /// The text with the edits made. They must not overlap; their order does not matter (the span is sorted).
 [[nodiscard]] std::string splice(std::string_view text, std::span<SpliceEdit> edits);
+
+/// The members of a JSON object as they lie between its braces, white space around them left out. kInvalidInput on
+/// anything else, and on the members that the gateway itself writes: model, stream, messages, input.
+[[nodiscard]] Result<std::string> object_members(std::string_view json);
+/// The object with `members` added before its closing brace.
+void add_members(std::string& object, std::string_view members);
 
 /// Collects what is needed to take one member out of an object, together with the one comma that then is too many.
 /// Call `member` after every `next_member` of that object, `mark` once the value of the unwanted one is passed.

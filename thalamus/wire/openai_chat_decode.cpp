@@ -14,6 +14,8 @@ namespace {
 constexpr NumberRange kTemperature{0, 2, "a number from 0 to 2"};
 constexpr NumberRange kTopP{0, 1, "a number from 0 to 1"};
 constexpr std::uint32_t kLogprobsMax = 20;
+constexpr std::size_t kUnreadMax = 32;
+constexpr std::size_t kUnreadBytesMax = 64;
 constexpr std::array<std::string_view, 3> kResponseFormats{"text", "json_object", "json_schema"};
 
 class RequestDecoder {
@@ -38,7 +40,7 @@ class RequestDecoder {
     Reader read;
   };
   // Only members that the gateway or a local target acts on; all others pass unread.
-  static constexpr std::array<Member, 17> members() noexcept {
+  static constexpr std::array<Member, 21> members() noexcept {
     return {{{"model", &RequestDecoder::model},
              {"messages", &RequestDecoder::messages},
              {"stream", &RequestDecoder::stream},
@@ -55,13 +57,20 @@ class RequestDecoder {
              {"stop", &RequestDecoder::stop},
              {"seed", &RequestDecoder::seed},
              {"logprobs", &RequestDecoder::logprobs},
-             {"top_logprobs", &RequestDecoder::top_logprobs}}};
+             {"top_logprobs", &RequestDecoder::top_logprobs},
+             {"tool_choice", &RequestDecoder::tool_choice},
+             {"parallel_tool_calls", &RequestDecoder::parallel_tool_calls},
+             {"reasoning_effort", &RequestDecoder::reasoning_effort},
+             {"user", &RequestDecoder::user}}};
   }
 
   Status member(std::string_view key) {
     static constexpr auto kMembers = members();
     const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
-    if (row == kMembers.end()) return skip_value(cursor_, root_);
+    if (row == kMembers.end()) {
+      if (request_.unread.size() < kUnreadMax) request_.unread.emplace_back(key.substr(0, kUnreadBytesMax));
+      return skip_value(cursor_, root_);
+    }
     // Two readers of one body could each take another of two equal keys: what we act on must be unique.
     const Place place(root_, row->name);
     const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
@@ -170,7 +179,17 @@ class RequestDecoder {
   Status json_schema(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
     std::string_view key;
-    while (cursor_.next_member(key)) CHECK_OK(key == "schema" ? schema(place) : skip_value(cursor_, place));
+    while (cursor_.next_member(key)) {
+      if (key == "schema") {
+        CHECK_OK(schema(place));
+      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(read_text(cursor_, place, request_.response_name));
+      } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
+        CHECK_OK(read_flag(cursor_, place, request_.response_strict));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
     return left(cursor_, place);
   }
 
@@ -209,6 +228,43 @@ class RequestDecoder {
     }
     return left(cursor_, place);
   }
+
+  // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge.
+  Status tool_choice(const Place& place) {
+    if (cursor_.peek() == JsonKind::kString) {
+      std::string_view word;
+      CHECK_OK(read_text_view(cursor_, place, word));
+      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
+      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
+      if (word == "required") request_.tool_choice = core::ToolChoice::kRequired;
+      return {};
+    }
+    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
+    CHECK_OK(enter_object(cursor_, place));
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key != "function" || cursor_.peek() != JsonKind::kObject) {
+        CHECK_OK(skip_value(cursor_, place));
+        continue;
+      }
+      const Place function(place, "function");
+      CHECK_OK(enter_object(cursor_, function));
+      while (cursor_.next_member(key)) {
+        const bool names = key == "name" && cursor_.peek() == JsonKind::kString;
+        CHECK_OK(names ? read_text(cursor_, Place(function, "name"), request_.tool_choice_name)
+                       : skip_value(cursor_, function));
+      }
+      CHECK_OK(left(cursor_, function));
+    }
+    if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
+    return left(cursor_, place);
+  }
+
+  Status parallel_tool_calls(const Place& place) {
+    return read_flag(cursor_, place, request_.parallel_tool_calls.emplace());
+  }
+  Status reasoning_effort(const Place& place) { return read_text(cursor_, place, request_.reasoning_effort); }
+  Status user(const Place& place) { return read_text(cursor_, place, request_.user); }
 
   Status seed(const Place& place) {
     if (cursor_.peek() != JsonKind::kNumber) return mistyped(cursor_, place, "a whole number");

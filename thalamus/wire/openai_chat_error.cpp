@@ -159,7 +159,9 @@ bool read_error_member(JsonCursor& cursor, std::string& message) {
   return true;
 }
 
-std::string OpenAiChat::encode_error(const base::Error& error) const { return error_json(error); }
+std::string OpenAiChat::encode_error(const base::Error& error, std::string_view /*request_id*/) const {
+  return error_json(error);
+}
 
 std::string OpenAiChat::encode_stream_error(const base::Error& error) const {
   return "data: " + error_json(error) + "\n\n";

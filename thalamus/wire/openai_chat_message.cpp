@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "thalamus/wire/losses.h"
+
 namespace thalamus::wire {
 namespace {
 
@@ -15,11 +17,24 @@ constexpr std::array<std::string_view, 6> kRoleNames{"system", "developer", "use
 constexpr std::array<Role, 6> kRoles{Role::kSystem,    Role::kSystem, Role::kUser,
                                      Role::kAssistant, Role::kTool,   Role::kTool};
 
-/// Of "data:image/png;base64,...": "image/png". The data never leaves the body.
-std::string url_or_media_type(std::string_view url) {
-  if (!url.starts_with("data:")) return std::string(url);
+/// The media type of a data URL, else nothing. The data never leaves the body.
+std::string media_type_of(std::string_view url) {
+  if (!url.starts_with("data:")) return {};
   url.remove_prefix(5);
   return std::string(url.substr(0, std::min(url.find_first_of(";,"), std::size_t{255})));
+}
+
+/// What the string at the cursor stands for, unless it holds data: then `data` and `media_type` say where and which.
+Status read_url_or_data(JsonCursor& cursor, const Place& place, std::string& url, core::PartDetail& detail) {
+  if (cursor.peek() != JsonKind::kString) return mistyped(cursor, place, "a string");
+  std::string_view raw;
+  if (!cursor.skip(raw)) return malformed(cursor, place);
+  raw = raw.substr(1, raw.size() - 2);
+  if (split_data_url(raw, detail.media_type, detail.data)) return {};
+  url.clear();
+  append_unescaped(url, raw);
+  if (detail.media_type.empty()) detail.media_type = media_type_of(url);
+  return {};
 }
 
 // One message. Which content is allowed depends on its other members, wherever they stand.
@@ -86,6 +101,7 @@ class MessageReader {
     std::string type;
     Part part;
     std::optional<std::string> text;
+    std::optional<core::PartDetail> detail;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key == "type") {
@@ -98,7 +114,7 @@ class MessageReader {
           CHECK_OK(skip_value(cursor_, at));
         }
       } else if (key == "image_url" || key == "input_audio" || key == "file") {
-        CHECK_OK(attachment(at, part.text));
+        CHECK_OK(attachment(at, detail.emplace()));
       } else {
         CHECK_OK(skip_value(cursor_, at));
       }
@@ -112,6 +128,8 @@ class MessageReader {
       if (!text)
         return fail_at(Place(at, type).text(), ErrorKind::kInvalidInput, "expected a string in a {} part", type);
       part.text = *std::move(text);
+    } else {
+      add_detail(at, std::move(detail), part);
     }
     out_.parts.push_back(std::move(part));
     return {};
@@ -126,31 +144,45 @@ class MessageReader {
     return PartKind::kOther;
   }
 
-  // What an image, a recording or a file is called: its URL, identifier, name or media type, the first that is there.
-  Status attachment(const Place& at, std::string& label) {
-    if (cursor_.peek() == JsonKind::kString) {
-      std::string_view url;
-      CHECK_OK(read_text_view(cursor_, at, url));
-      label = url_or_media_type(url);
-      return {};
+  // An image, a recording or a file is called by its URL, identifier, name or media type, the first that is there.
+  static void add_detail(const Place& at, std::optional<core::PartDetail> detail, Part& part) {
+    if (!detail) detail.emplace();
+    for (const std::string* name : {&detail->url, &detail->file_id, &detail->file_name, &detail->media_type}) {
+      if (!part.text.empty()) break;
+      part.text = *name;
     }
+    detail->place = at.text().substr(std::string_view("body.").size());
+    part.detail = std::make_shared<const core::PartDetail>(*std::move(detail));
+  }
+
+  Status attachment(const Place& at, core::PartDetail& detail) {
+    if (cursor_.peek() == JsonKind::kString) return read_url_or_data(cursor_, at, detail.url, detail);
     if (cursor_.peek() != JsonKind::kObject) return skip_value(cursor_, at);
     CHECK_OK(enter_object(cursor_, at));
     std::string_view key;
-    while (cursor_.next_member(key)) {
-      const bool names = key == "url" || key == "file_id" || key == "filename" || key == "file_data" || key == "format";
-      if (!names || !label.empty() || cursor_.peek() != JsonKind::kString) {
-        CHECK_OK(skip_value(cursor_, at));
-        continue;
-      }
-      // A file's data without a media type is only data.
-      const char* const prefix = key == "format" ? "audio/" : "";
-      const bool data = key == "file_data";
-      std::string_view value;
-      CHECK_OK(read_text_view(cursor_, at, value));
-      if (!data || value.starts_with("data:")) label = prefix + url_or_media_type(value);
-    }
+    while (cursor_.next_member(key)) CHECK_OK(attachment_member(at, std::string(key), detail));
     return left(cursor_, at);
+  }
+
+  Status attachment_member(const Place& at, const std::string& key, core::PartDetail& detail) {
+    if (cursor_.peek() != JsonKind::kString) return skip_value(cursor_, at);
+    if (key == "url") return read_url_or_data(cursor_, at, detail.url, detail);
+    if (key == "file_id") return read_text(cursor_, at, detail.file_id);
+    if (key == "filename") return read_text(cursor_, at, detail.file_name);
+    if (key == "detail") return read_text(cursor_, at, detail.fidelity);
+    if (key == "format") {
+      std::string_view format;
+      CHECK_OK(read_text_view(cursor_, at, format));
+      detail.media_type = "audio/" + std::string(format);
+      return {};
+    }
+    if (key != "file_data" && key != "data") return skip_value(cursor_, at);
+    std::string_view raw;
+    if (!cursor_.skip(raw)) return malformed(cursor_, at);
+    raw = raw.substr(1, raw.size() - 2);
+    // A file's data may come without a media type.
+    if (!split_data_url(raw, detail.media_type, detail.data)) detail.data = raw;
+    return {};
   }
 
   Status tool_calls() {
@@ -237,6 +269,7 @@ Status read_function_member(JsonCursor& cursor, const Place& place, std::string_
     out.parameters = std::string(raw);
     return {};
   }
+  if (key == "strict" && cursor.peek() == JsonKind::kBool) return read_flag(cursor, place, out.strict);
   return skip_value(cursor, place);
 }
 
@@ -256,6 +289,7 @@ Status read_message(JsonCursor& cursor, const Place& place, core::Message& out) 
 }
 
 Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& out) {
+  JsonCursor whole = cursor;
   CHECK_OK(enter_object(cursor, place));
   std::string type;
   bool wrapped = false;
@@ -275,7 +309,11 @@ Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& o
     }
   }
   CHECK_OK(left(cursor, place));
-  if (out.name.empty() && type != "function") out.name = type;
+  if (out.name.empty() && type != "function") {
+    out.name = type;
+    std::string_view raw;
+    if (whole.skip(raw)) out.hosted = std::string(raw);
+  }
   if (!out.name.empty()) return {};
   return fail_at(Place(place, "function").text(), ErrorKind::kInvalidInput,
                  R"(missing; expected {{"type":"function","function":{{"name":...,"parameters":...}}}})");

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "thalamus/base/text.h"
-#include "thalamus/wire/json_cursor.h"
+#include "thalamus/wire/json_take.h"
 #include "thalamus/wire/openai_chat_error.h"
 #include "thalamus/wire/openai_chat_format.h"
 
@@ -19,66 +19,6 @@ core::Finish finish_of(std::string_view name) noexcept {
   return core::Finish::kUnknown;
 }
 
-// Each of these passes one value and takes it if it is of the right kind. False: the JSON is malformed.
-
-bool take_text(JsonCursor& cursor, std::string& out) {
-  return cursor.peek() == JsonKind::kString ? cursor.read_string(out) : cursor.skip();
-}
-
-bool take_view(JsonCursor& cursor, std::string_view& out) {
-  return cursor.peek() == JsonKind::kString ? cursor.read_view(out) : cursor.skip();
-}
-
-bool take_real(JsonCursor& cursor, double& out) {
-  if (cursor.peek() != JsonKind::kNumber) return cursor.skip();
-  std::string_view spelling;
-  if (!cursor.read_number(spelling)) return false;
-  out = base::parse_number<double>(spelling).value_or(out);
-  return true;
-}
-
-/// Counts that are spelt as reals or pass 32 bits are clamped.
-bool take_count(JsonCursor& cursor, std::uint32_t& out) {
-  double value = out;
-  if (!take_real(cursor, value)) return false;
-  out = static_cast<std::uint32_t>(std::clamp(value, 0.0, 4294967295.0));
-  return true;
-}
-
-/// Passes a value that is content if it is there at all: a string, array or object with something in it.
-bool take_presence(JsonCursor& cursor, bool& present) {
-  std::string_view raw;
-  const JsonKind kind = cursor.peek();
-  if (!cursor.skip(raw)) return false;
-  if (kind == JsonKind::kString) {
-    present = present || raw.size() > 2;
-  } else if (kind == JsonKind::kArray || kind == JsonKind::kObject) {
-    present = present || !base::trim(raw.substr(1, raw.size() - 2)).empty();
-  }
-  return true;
-}
-
-/// Runs `member(key)` over an object; passes any other value.
-template <class Member>
-bool each_member(JsonCursor& cursor, Member member) {
-  if (cursor.peek() != JsonKind::kObject) return cursor.skip();
-  if (!cursor.enter_object()) return false;
-  std::string_view key;
-  while (cursor.next_member(key))
-    if (!member(key)) return false;
-  return !cursor.failed();
-}
-
-/// Runs `element(index)` over an array; passes any other value.
-template <class Element>
-bool each_element(JsonCursor& cursor, Element element) {
-  if (cursor.peek() != JsonKind::kArray) return cursor.skip();
-  if (!cursor.enter_array()) return false;
-  for (std::size_t i = 0; cursor.next_element(); ++i)
-    if (!element(i)) return false;
-  return !cursor.failed();
-}
-
 bool take_usage(JsonCursor& cursor, core::Usage& usage) {
   return each_member(cursor, [&](std::string_view key) {
     const bool counted = cursor.peek() == JsonKind::kNumber;
@@ -92,7 +32,8 @@ bool take_usage(JsonCursor& cursor, core::Usage& usage) {
     }
     if (key == "prompt_tokens_details")
       return each_member(cursor, [&](std::string_view detail) {
-        return detail == "cached_tokens" ? take_count(cursor, usage.cached_input) : cursor.skip();
+        if (detail == "cached_tokens") return take_count(cursor, usage.cached_input);
+        return detail == "cache_write_tokens" ? take_count(cursor, usage.cache_write) : cursor.skip();
       });
     if (key == "completion_tokens_details")
       return each_member(cursor, [&](std::string_view detail) {
@@ -122,9 +63,26 @@ bool is_reasoning(std::string_view key) noexcept {
   return key == "reasoning_content" || key == "reasoning" || key == "reasoning_details";
 }
 
+bool take_logprob(JsonCursor& cursor, core::TokenLogprob& out) {
+  return each_member(cursor, [&](std::string_view key) {
+    if (key == "token") return take_text(cursor, out.token);
+    if (key == "logprob") return take_real(cursor, out.logprob);
+    if (key != "top_logprobs") return cursor.skip();
+    return each_element(cursor, [&](std::size_t) {
+      auto& [token, value] = out.top.emplace_back();
+      return each_member(cursor, [&](std::string_view name) {
+        if (name == "token") return take_text(cursor, token);
+        return name == "logprob" ? take_real(cursor, value) : cursor.skip();
+      });
+    });
+  });
+}
+
 class FrameReader {
  public:
-  explicit FrameReader(std::string_view data) : cursor_(data) {}
+  /// `calls` maps the upstream's index of a tool call to ours; kept from frame to frame.
+  FrameReader(std::string_view data, std::vector<std::uint32_t>& calls, std::vector<core::Delta>* deltas)
+      : cursor_(data), calls_(calls), deltas_(deltas) {}
 
   Result<FrameFacts> read() {
     if (cursor_.peek() != JsonKind::kObject ||
@@ -146,15 +104,7 @@ class FrameReader {
   bool top(std::string_view key) {
     if (key == "choices") {
       has_choices_ = has_choices_ || cursor_.peek() == JsonKind::kArray;
-      return each_element(cursor_, [this](std::size_t) {
-        has_choice_ = true;
-        std::uint32_t index = 0;
-        std::string text;
-        if (!each_member(cursor_, [&](std::string_view name) { return choice(name, index, text); })) return false;
-        facts_.content = facts_.content || !text.empty();
-        if (index == 0) facts_.text += text;
-        return true;
-      });
+      return each_element(cursor_, [this](std::size_t) { return choice(); });
     }
     if (key == "usage") {
       facts_.names_usage = true;
@@ -177,9 +127,33 @@ class FrameReader {
     return key == "message" ? take_text(cursor_, message_) : cursor_.skip();
   }
 
-  bool choice(std::string_view key, std::uint32_t& index, std::string& text) {
-    if (key == "index") return take_count(cursor_, index);
-    if (key == "delta") return each_member(cursor_, [&](std::string_view name) { return delta(name, text); });
+  // Only the first choice is an answer; others count as content. `index` may stand anywhere in it.
+  bool choice() {
+    has_choice_ = true;
+    index_ = 0;
+    text_.clear();
+    logprobs_.clear();
+    const std::size_t before = deltas_ != nullptr ? deltas_->size() : 0;
+    if (!each_member(cursor_, [this](std::string_view name) { return choice_member(name); })) return false;
+    facts_.content = facts_.content || !text_.empty();
+    if (index_ == 0) facts_.text += text_;
+    if (deltas_ == nullptr) return true;
+    if (index_ != 0) {
+      deltas_->resize(before);
+    } else {
+      add_text();
+    }
+    return true;
+  }
+
+  bool choice_member(std::string_view key) {
+    if (key == "index") return take_count(cursor_, index_);
+    if (key == "delta") return each_member(cursor_, [this](std::string_view name) { return delta(name); });
+    if (key == "logprobs" && deltas_ != nullptr)
+      return each_member(cursor_, [this](std::string_view name) {
+        if (name != "content") return cursor_.skip();
+        return each_element(cursor_, [this](std::size_t) { return take_logprob(cursor_, logprobs_.emplace_back()); });
+      });
     if (key != "finish_reason" || cursor_.peek() != JsonKind::kString) return cursor_.skip();
     std::string_view name;
     if (!cursor_.read_view(name)) return false;
@@ -190,19 +164,117 @@ class FrameReader {
   }
 
   // The role alone is no content, and neither is an empty string.
-  bool delta(std::string_view key, std::string& text) {
-    if (key == "content") return take_content(cursor_, text);
-    const bool content = key == "tool_calls" || key == "function_call" || key == "refusal" || key == "audio";
-    return content || is_reasoning(key) ? take_presence(cursor_, facts_.content) : cursor_.skip();
+  bool delta(std::string_view key) {
+    if (key == "content") return take_content(cursor_, text_);
+    if (deltas_ == nullptr) {
+      const bool content = key == "tool_calls" || key == "function_call" || key == "refusal" || key == "audio";
+      return content || is_reasoning(key) ? take_presence(cursor_, facts_.content) : cursor_.skip();
+    }
+    if (key == "refusal") return piece(core::DeltaKind::kRefusal);
+    if (key == "reasoning_content" || key == "reasoning") return piece(core::DeltaKind::kReasoning);
+    if (key == "tool_calls") return each_element(cursor_, [this](std::size_t at) { return tool_call(at); });
+    if (key == "function_call") return function_call();
+    return key == "audio" || is_reasoning(key) ? take_presence(cursor_, facts_.content) : cursor_.skip();
+  }
+
+  bool piece(core::DeltaKind kind) {
+    std::string text;
+    if (!take_text(cursor_, text)) return false;
+    if (text.empty()) return true;
+    facts_.content = true;
+    core::Delta& added = deltas_->emplace_back();
+    added.kind = kind;
+    added.text = std::move(text);
+    return true;
+  }
+
+  void add_text() {
+    for (core::TokenLogprob& logprob : logprobs_) {
+      core::Delta& added = deltas_->emplace_back();
+      added.text = logprob.token;
+      added.logprob = std::move(logprob);
+    }
+    if (!logprobs_.empty() || text_.empty()) return;  // the tokens are the text
+    deltas_->emplace_back().text = text_;
+  }
+
+  bool tool_call(std::size_t position) {
+    auto theirs = static_cast<std::uint32_t>(position);
+    core::Delta begun;
+    std::string arguments;
+    const bool read = each_member(cursor_, [&](std::string_view key) {
+      if (key == "index") return take_count(cursor_, theirs);
+      if (key == "id") return take_text(cursor_, begun.id);
+      return key == "function" || key == "custom" ? function(begun.name, arguments) : cursor_.skip();
+    });
+    if (!read) return false;
+    add_call(theirs, std::move(begun), std::move(arguments));
+    return true;
+  }
+
+  bool function_call() {
+    core::Delta begun;
+    std::string arguments;
+    if (!function(begun.name, arguments)) return false;
+    add_call(0, std::move(begun), std::move(arguments));
+    return true;
+  }
+
+  bool function(std::string& name, std::string& arguments) {
+    return each_member(cursor_, [&](std::string_view key) {
+      if (key == "name") return take_text(cursor_, name);
+      return key == "arguments" || key == "input" ? take_json(cursor_, arguments) : cursor_.skip();
+    });
+  }
+
+  void add_call(std::uint32_t theirs, core::Delta begun, std::string arguments) {
+    const auto known = std::find(calls_.begin(), calls_.end(), theirs);
+    auto index = static_cast<std::uint32_t>(known - calls_.begin());
+    // Some servers give each call of a stream the index 0, with an identifier of its own.
+    if (known == calls_.end() || (!begun.id.empty() && !begun.name.empty())) {
+      index = static_cast<std::uint32_t>(calls_.size());
+      if (known != calls_.end()) *known = UINT32_MAX;
+      calls_.push_back(theirs);
+      begun.kind = core::DeltaKind::kToolCall;
+      begun.index = index;
+      facts_.content = true;
+      deltas_->push_back(std::move(begun));
+    }
+    if (arguments.empty() || arguments == "null") return;
+    facts_.content = true;
+    core::Delta& added = deltas_->emplace_back();
+    added.kind = core::DeltaKind::kArguments;
+    added.index = index;
+    added.text = std::move(arguments);
   }
 
   JsonCursor cursor_;
+  std::vector<std::uint32_t>& calls_;
+  std::vector<core::Delta>* deltas_;
   FrameFacts facts_;
   std::string message_;
+  std::uint32_t index_ = 0;  // of the choice being read
+  std::string text_;
+  std::vector<core::TokenLogprob> logprobs_;
   bool has_choices_ = false;
   bool has_choice_ = false;
   bool is_chunk_ = false;
   bool is_error_object_ = false;
+};
+
+class OpenAiStreamReader final : public StreamReader {
+ public:
+  Result<FrameFacts> read(const SseEvent& event, std::vector<core::Delta>* deltas) override {
+    if (base::trim(event.data) == "[DONE]") {
+      FrameFacts facts;
+      facts.done = true;
+      return facts;
+    }
+    return FrameReader(event.data, calls_, deltas).read();
+  }
+
+ private:
+  std::vector<std::uint32_t> calls_;
 };
 
 class AnswerReader {
@@ -217,8 +289,8 @@ class AnswerReader {
     if (!failure_.empty()) return fail(ErrorKind::kUpstream, "the answer is an error: {}", failure_);
     if (!has_choices_) return fail(ErrorKind::kUpstream, "the answer is no chat.completion: it has no choices");
     core::Answer& answer = facts_.answer;
-    if (answer.text.empty()) answer.text = std::move(refusal_);
-    facts_.empty = answer.text.empty() && answer.tool_calls.empty() && !has_other_content_;
+    facts_.empty = answer.text.empty() && answer.refusal.empty() && answer.tool_calls.empty() &&
+                   answer.reasoning.empty() && !has_other_content_;
     return std::move(facts_);
   }
 
@@ -227,7 +299,7 @@ class AnswerReader {
     core::Answer& answer = facts_.answer;
     if (key == "id") return take_text(cursor_, answer.id);
     if (key == "model") return take_text(cursor_, answer.model);
-    if (key == "created") return created();
+    if (key == "created") return take_unix_time(cursor_, answer.created_unix_s);
     if (key == "usage") return take_usage(cursor_, answer.usage);
     if (key == "error" && cursor_.peek() != JsonKind::kNull) return read_error_member(cursor_, failure_);
     if (key != "choices") return cursor_.skip();
@@ -239,19 +311,13 @@ class AnswerReader {
     });
   }
 
-  bool created() {
-    double seconds = 0;
-    if (!take_real(cursor_, seconds)) return false;
-    facts_.answer.created_unix_s = static_cast<std::int64_t>(std::clamp(seconds, 0.0, 9e15));
-    return true;
-  }
-
   bool choice(std::string_view key) {
     if (key == "message") return each_member(cursor_, [this](std::string_view name) { return message(name); });
     if (key == "logprobs")
       return each_member(cursor_, [this](std::string_view name) {
         if (name != "content") return cursor_.skip();
-        return each_element(cursor_, [this](std::size_t) { return logprob(facts_.answer.logprobs.emplace_back()); });
+        return each_element(
+            cursor_, [this](std::size_t) { return take_logprob(cursor_, facts_.answer.logprobs.emplace_back()); });
       });
     if (key != "finish_reason") return cursor_.skip();
     std::string_view name;
@@ -263,7 +329,8 @@ class AnswerReader {
   bool message(std::string_view key) {
     core::Answer& answer = facts_.answer;
     if (key == "content") return take_content(cursor_, answer.text);
-    if (key == "refusal") return take_text(cursor_, refusal_);
+    if (key == "refusal") return take_text(cursor_, answer.refusal);
+    if (key == "reasoning_content" || key == "reasoning") return reasoning();
     if (key == "tool_calls")
       return each_element(cursor_, [&](std::size_t) { return tool_call(answer.tool_calls.emplace_back()); });
     if (key == "function_call") {
@@ -271,6 +338,16 @@ class AnswerReader {
       return function(answer.tool_calls.emplace_back());
     }
     return is_reasoning(key) || key == "audio" ? take_presence(cursor_, has_other_content_) : cursor_.skip();
+  }
+
+  bool reasoning() {
+    std::string text;
+    if (cursor_.peek() != JsonKind::kString) return take_presence(cursor_, has_other_content_);
+    if (!cursor_.read_string(text)) return false;
+    // Some servers say it under both names.
+    if (!text.empty() && facts_.answer.reasoning.empty())
+      facts_.answer.reasoning.push_back({core::PartKind::kReasoning, std::move(text)});
+    return true;
   }
 
   bool tool_call(core::ToolCall& call) {
@@ -283,34 +360,13 @@ class AnswerReader {
   bool function(core::ToolCall& call) {
     return each_member(cursor_, [&](std::string_view key) {
       if (key == "name") return take_text(cursor_, call.name);
-      if (key != "arguments" && key != "input") return cursor_.skip();
-      if (cursor_.peek() != JsonKind::kObject) return take_text(cursor_, call.arguments);
       // Some servers give the object itself instead of its text.
-      std::string_view raw;
-      if (!cursor_.skip(raw)) return false;
-      call.arguments = std::string(raw);
-      return true;
-    });
-  }
-
-  bool logprob(core::TokenLogprob& out) {
-    return each_member(cursor_, [&](std::string_view key) {
-      if (key == "token") return take_text(cursor_, out.token);
-      if (key == "logprob") return take_real(cursor_, out.logprob);
-      if (key != "top_logprobs") return cursor_.skip();
-      return each_element(cursor_, [&](std::size_t) {
-        auto& [token, value] = out.top.emplace_back();
-        return each_member(cursor_, [&](std::string_view name) {
-          if (name == "token") return take_text(cursor_, token);
-          return name == "logprob" ? take_real(cursor_, value) : cursor_.skip();
-        });
-      });
+      return key == "arguments" || key == "input" ? take_json(cursor_, call.arguments) : cursor_.skip();
     });
   }
 
   JsonCursor cursor_;
   AnswerFacts facts_;
-  std::string refusal_;
   std::string failure_;
   bool has_choices_ = false;
   bool has_other_content_ = false;
@@ -320,13 +376,6 @@ class AnswerReader {
 
 Result<AnswerFacts> OpenAiChat::read_answer(std::string_view body) const { return AnswerReader(body).read(); }
 
-Result<FrameFacts> OpenAiChat::read_frame(std::string_view data) const {
-  if (base::trim(data) == "[DONE]") {
-    FrameFacts facts;
-    facts.done = true;
-    return facts;
-  }
-  return FrameReader(data).read();
-}
+std::unique_ptr<StreamReader> OpenAiChat::read_stream() const { return std::make_unique<OpenAiStreamReader>(); }
 
 }  // namespace thalamus::wire
