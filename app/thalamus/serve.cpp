@@ -50,10 +50,15 @@ void print_hints(const gateway::Gateway& running) {
   std::fflush(stdout);
 }
 
-/// Blocks until SIGTERM or SIGINT; the signals must be blocked in every thread before.
-void wait_for_end(const sigset_t& signals) {
-  int which = 0;
-  sigwait(&signals, &which);
+/// Blocks until SIGTERM or SIGINT; SIGHUP reads the configuration again. The signals must be blocked in every thread
+/// before. What came of a reload is in the log.
+void wait_for_end(const sigset_t& signals, gateway::Gateway& running) {
+  for (;;) {
+    int which = 0;
+    sigwait(&signals, &which);
+    if (which != SIGHUP) return;
+    static_cast<void>(running.reload());
+  }
 }
 
 sigset_t block_end_signals() {
@@ -61,6 +66,7 @@ sigset_t block_end_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -98,7 +104,7 @@ int serve(const ServeArguments& arguments, Style style) {
              (*running)->admin_url());
   std::fflush(stdout);
   if (arguments.hints) print_hints(**running);
-  wait_for_end(signals);
+  wait_for_end(signals, **running);
   base::log_info("stopping: no new requests; those in flight may finish");
   (*running)->stop();
   base::log_stop();

@@ -224,6 +224,88 @@ class Check(unittest.TestCase):
         self.assertIn("no gateway runs at this configuration's admin address", self.check(self.text))
 
 
+class Reload(unittest.TestCase):
+    def setUp(self):
+        self.upstream = Upstream()
+        self.text = routes_config(self.upstream.port, {"one": ["ok"]})
+        self.gateway = Gateway("version: 1\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\n" + self.text)
+
+    def tearDown(self):
+        self.gateway.close()
+        self.upstream.close()
+
+    def write(self, text):
+        self.gateway.config.write_text("version: 1\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\n" + text)
+
+    def reload(self, headers=None):
+        status, _, data = self.gateway.request("POST", "/admin/reload", b"", headers, admin=True)
+        return status, json.loads(data)
+
+    def target_of(self, model="one"):
+        status, headers, data = self.gateway.chat(model)
+        return headers.get("x-thalamus-target") if status == 200 else json.loads(data)["error"]["message"]
+
+    def test_a_reload_changes_routes_and_says_what(self):
+        self.assertEqual(self.target_of(), "t-ok")
+        self.write(routes_config(self.upstream.port, {"one": ["ok-50"], "two": ["ok"]}))
+        status, said = self.reload()
+        self.assertEqual(status, 200, said)
+        self.assertEqual(said["generation"], 2)
+        self.assertTrue(any(line.startswith("+ routes: ") and "two" in line for line in said["changes"]), said)
+        self.assertEqual(self.target_of(), "t-ok-50")
+        self.assertEqual(self.target_of("two"), "t-ok")
+
+    def test_a_hang_up_signal_reloads(self):
+        self.write(routes_config(self.upstream.port, {"three": ["ok"]}))
+        self.gateway.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 10
+        while self.target_of("three") != "t-ok" and time.monotonic() < until:
+            time.sleep(0.02)
+        self.assertEqual(self.target_of("three"), "t-ok")
+
+    def test_what_is_wrong_changes_nothing_and_is_said(self):
+        for text, expected in (("models: nothing", "expected a list"),
+                               (self.text + "threads: 3\n", "threads cannot change while the gateway runs")):
+            self.write(text)
+            status, said = self.reload()
+            self.assertIn(status, (400, 409), said)
+            self.assertIn(expected, said["error"]["message"])
+            self.assertEqual(self.target_of(), "t-ok")
+
+    def test_streams_outlive_a_reload(self):
+        self.write(routes_config(self.upstream.port, {"slow": ["slow-200"], "other": ["ok"]}))
+        self.assertEqual(self.reload()[0], 200)
+        statuses = []
+        asking = threading.Thread(target=lambda: statuses.append(self.gateway.chat("slow")[0]))
+        asking.start()
+        time.sleep(0.05)
+        self.write(routes_config(self.upstream.port, {"other": ["ok"]}))
+        self.assertEqual(self.reload()[0], 200)
+        asking.join()
+        self.assertEqual(statuses, [200])
+        self.assertIn("slow", self.target_of("slow"), "the route is gone for new requests")
+
+    def test_a_web_page_cannot_reload(self):
+        self.assertEqual(self.reload({"origin": "http://example.org"})[0], 403)
+
+
+class AdminToken(unittest.TestCase):
+    def test_everything_but_health_asks_for_the_token(self):
+        upstream = Upstream()
+        gateway = Gateway(f"admin_token: {CANARY}\n" + routes_config(upstream.port, {"one": ["ok"]}))
+        try:
+            self.assertEqual(gateway.request("GET", "/healthz", admin=True)[0], 200)
+            for path in ("/metrics", "/admin/status", "/admin/config"):
+                self.assertEqual(gateway.request("GET", path, admin=True)[0], 401, path)
+                wrong = {"authorization": "Bearer " + CANARY[:-1] + "x"}
+                self.assertEqual(gateway.request("GET", path, headers=wrong, admin=True)[0], 401, path)
+                right = {"authorization": "Bearer " + CANARY}
+                self.assertEqual(gateway.request("GET", path, headers=right, admin=True)[0], 200, path)
+        finally:
+            gateway.close()
+            upstream.close()
+
+
 class Limits(GatewayCase):
     def test_a_limit_that_cannot_be_kept_is_refused(self):
         for header in ("max-cost-usd", "min-quality", "max-latency-ms"):

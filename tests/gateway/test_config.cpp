@@ -196,6 +196,50 @@ routes: [{ name: auto, targets: [m] }]
   EXPECT_EQ(config.models[0].limits.idle_timeout, Nanoseconds::from_ms(5));
 }
 
+TEST(Config, KeysMayBeSaltedAndExpire) {
+  const std::string digest = net::sha256("pepper" + std::string("long-enough-key")).value();
+  const Config config = parsed(std::string(kSmall) + "keys:\n  - { name: a, salt: pepper, sha256: " + digest +
+                               ", expires: 2027-01-31 }\n  - { name: b, key: another-key-1 }\n");
+  ASSERT_EQ(config.keys.size(), 2U);
+  EXPECT_EQ(config.find_key("long-enough-key"), &config.keys[0]);
+  EXPECT_EQ(config.find_key("another-key-1"), &config.keys[1]);
+  EXPECT_EQ(config.find_key("pepperlong-enough-key"), nullptr);
+  EXPECT_EQ(config.keys[0].expires_unix_s, 1801353600) << "2027-01-31T00:00:00Z";
+  EXPECT_EQ(config.keys[1].expires_unix_s, 0);
+  for (const char* wrong : {"2027-02-30", "tomorrow", "2027-1-1", "31-01-2027"})
+    EXPECT_FALSE(
+        parse_config(std::string(kSmall) + "keys: [{ name: a, key: 12345678, expires: " + wrong + " }]\n", "c"))
+        << wrong;
+}
+
+TEST(Config, TheAdminListenerIsOpenToOtherMachinesOnlyWithAToken) {
+  EXPECT_FALSE(parse_config(std::string(kSmall) + "admin: 0.0.0.0:9090\n", "c"));
+  EXPECT_TRUE(parse_config(std::string(kSmall) + "admin: 0.0.0.0:9090\nadmin_token: ${env:OPENAI_API_KEY}\n", "c",
+                           [](const std::string&) { return std::string(kCanary); }));
+}
+
+TEST(Config, ProvidersMaySpeakADialect) {
+  const Config config = parsed(R"(version: 1
+providers:
+  azure: { base_url: "http://127.0.0.1:9/openai", auth: api-key, path: "/deployments/{model}/chat/completions?api-version=1",
+           extra_body: '{"user": "x"}' }
+models: [ { name: m, provider: azure, id: gpt } ]
+routes: [ { name: r, targets: [m], strict: true } ]
+)");
+  EXPECT_EQ(config.providers[0].auth, "api-key");
+  EXPECT_EQ(config.providers[0].extra_body, R"("user": "x")");
+  EXPECT_TRUE(config.routes[0].strict);
+  const auto with = [](const char* field) {
+    return parse_config(std::string("version: 1\nproviders: { p: { base_url: 'http://127.0.0.1:9', ") + field +
+                            " } }\nmodels: [ { name: m, provider: p } ]\nroutes: [ { name: r, targets: [m] } ]\n",
+                        "c");
+  };
+  EXPECT_THAT(with("extra_body: '{\"model\": 1}'").error().text(), HasSubstr("'model' is written by the gateway"));
+  EXPECT_THAT(with("extra_body: '[1]'").error().text(), HasSubstr("expected a JSON object"));
+  EXPECT_FALSE(with("path: chat"));
+  EXPECT_FALSE(with("auth: basic"));
+}
+
 TEST(Config, FindsAVirtualKeyByItsSecretAndKeepsOnlyTheDigest) {
   const Config config = parsed(std::string(kSmall) + R"(keys:
   - { name: a, key: ${env:OPENAI_API_KEY}, routes: [auto] }
@@ -233,7 +277,6 @@ TEST(Config, ListensOnOtherAddressesOnlyWithKeysOrWhenToldSo) {
 
 TEST(Config, WarnsOfWhatParsesButCannotBeMeant) {
   const Config config = parsed(R"(version: 1
-admin: 0.0.0.0:9090
 providers:
   paid: { base_url: "https://api.test/v1", key: literal-key }
   plain: { base_url: "http://api.test/v1", key: ${env:OPENAI_API_KEY} }
@@ -249,25 +292,23 @@ routes:
   - { name: only, targets: [t], contract: { deny: [t], explore: never }, explore_rate: 0.1 }
 )");
   const auto texts = warnings_of(config);
-  EXPECT_THAT(texts, Contains("folder/c.yaml:4:49: providers.paid.key: a credential is written in the file; use "
+  EXPECT_THAT(texts, Contains("folder/c.yaml:3:49: providers.paid.key: a credential is written in the file; use "
                               "${env:NAME} or ${file:PATH}"));
   EXPECT_THAT(texts,
-              Contains("folder/c.yaml:5:22: providers.plain.base_url: the key travels unencrypted over http; use "
+              Contains("folder/c.yaml:4:22: providers.plain.base_url: the key travels unencrypted over http; use "
                        "https"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:6:3: providers.idle: no target uses it"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:7:3: providers.file.model_file: /nowhere/model.gguf: no such model file; "
+  EXPECT_THAT(texts, Contains("folder/c.yaml:5:3: providers.idle: no target uses it"));
+  EXPECT_THAT(texts, Contains("folder/c.yaml:6:3: providers.file.model_file: /nowhere/model.gguf: no such model file; "
                               "fetch the default models with `tools/fetch_models.py`, or give a path"));
   EXPECT_THAT(texts,
-              Contains("folder/c.yaml:9:5: models[0]: 'a' is remote and has no `price`; its calls count as free"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:11:5: models[2]: 'c' is a target of no route"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:14:5: routes[0]: the fallback 'b' has a context of 4000 tokens, less than "
+              Contains("folder/c.yaml:8:5: models[0]: 'a' is remote and has no `price`; its calls count as free"));
+  EXPECT_THAT(texts, Contains("folder/c.yaml:10:5: models[2]: 'c' is a target of no route"));
+  EXPECT_THAT(texts, Contains("folder/c.yaml:13:5: routes[0]: the fallback 'b' has a context of 4000 tokens, less than "
                               "the 8000 of 'a'"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:15:5: routes[1]: the contract's `allow` and `deny` leave no target"));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:15:5: routes[1]: only tools; what none of them claims gets no answer"));
+  EXPECT_THAT(texts, Contains("folder/c.yaml:14:5: routes[1]: the contract's `allow` and `deny` leave no target"));
+  EXPECT_THAT(texts, Contains("folder/c.yaml:14:5: routes[1]: only tools; what none of them claims gets no answer"));
   EXPECT_THAT(texts, Contains(HasSubstr("routes[1]: explore_rate has no effect")));
-  EXPECT_THAT(texts, Contains("folder/c.yaml:2:8: admin: 0.0.0.0:9090 can be reached from other machines, and it asks "
-                              "for no key"));
-  EXPECT_EQ(texts.size(), 11U);
+  EXPECT_EQ(texts.size(), 10U);
 }
 
 TEST(Config, NeverShowsACredential) {

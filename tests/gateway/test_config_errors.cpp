@@ -71,8 +71,8 @@ TEST(ConfigErrors, OfTheFileAsAWhole) {
       {"version: \"1\"\n" + kProviders + kModels + kRoutes, "c.yaml:1:10: version: expected 1, got '1' in quotes"},
       {server("provders: {}\n"), "c.yaml:5:1: unknown field 'provders', did you mean 'providers'?"},
       {server("zzzzzzzzzzzzzz: {}\n"),
-       "c.yaml:5:1: unknown field 'zzzzzzzzzzzzzz'; known: version, listen, admin, tls, allow_any_key, threads, "
-       "models_folder, log, limits, trace, providers, models, ..."},
+       "c.yaml:5:1: unknown field 'zzzzzzzzzzzzzz'; known: version, listen, admin, admin_token, tls, allow_any_key, "
+       "threads, models_folder, log, limits, trace, providers, ..."},
   });
 }
 

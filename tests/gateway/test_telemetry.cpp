@@ -99,6 +99,9 @@ class OneRuntime final : public Facts {
   [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
   [[nodiscard]] std::vector<ChildStatus> children() const override { return {}; }
   [[nodiscard]] bool stopping() const noexcept override { return false; }
+  [[nodiscard]] net::Awaitable<Result<ReloadReport>> reload() override {
+    co_return fail(ErrorKind::kUnsupported, "there is no file");
+  }
 
  private:
   std::shared_ptr<const Runtime> runtime_;
@@ -132,6 +135,7 @@ TEST(Telemetry, MakesNoSeriesForNamesThatRequestsMakeUp) {
       "version: 1\nproviders: { p: { base_url: 'http://p:80/v1' } }\nmodels: [ { name: m, provider: p, id: m } ]\n"
       "routes: [ { name: auto, targets: [m] } ]\n";
   OneRuntime facts(Runtime::make(parse_config(kConfig, "test.yaml").value(), 1, "/tmp").value());
+  core.runtime = facts.runtime();
   net::Handler handler = main_handler(core, facts);
   net::ServerLimits limits;
   net::ErrorBody error_body = http_error_body;

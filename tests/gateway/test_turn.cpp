@@ -51,6 +51,9 @@ class OneRuntime final : public Facts {
   [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
   [[nodiscard]] std::vector<ChildStatus> children() const override { return {}; }
   [[nodiscard]] bool stopping() const noexcept override { return false; }
+  [[nodiscard]] net::Awaitable<Result<ReloadReport>> reload() override {
+    co_return fail(ErrorKind::kUnsupported, "there is no file");
+  }
 
  private:
   std::shared_ptr<const Runtime> runtime_;
@@ -107,6 +110,7 @@ class TurnTest : public testing::Test {
         facts_(Runtime::make(parse_config(kConfig, "test.yaml").value(), 1, "/tmp").value()),
         handler_(main_handler(core_, facts_)),
         client_(towards_client_, clock_) {
+    core_.runtime = facts_.runtime();
     listen(towards_client_, "gateway", handler_, gate_);
     listen(towards_upstream_, "first", upstream_, upstream_gate_);
     listen(towards_upstream_, "second", upstream_, upstream_gate_);

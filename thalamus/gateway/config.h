@@ -37,6 +37,9 @@ class Secret {
   std::string value_;
 };
 
+/// Takes as long for texts that differ in the first byte as for those that differ in the last.
+[[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
+
 /// Where to listen: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Port 0 picks a free one.
 struct ListenAddress {
   std::string host;
@@ -102,10 +105,12 @@ struct Route {
   bool strict = false;  ///< a translation that would lose something of a request is refused with 400
 };
 
-/// A client's credential, kept as its SHA-256 only.
+/// A client's credential, kept as a digest only.
 struct VirtualKey {
   std::string name;
-  std::string sha256;               ///< 64 lower-case hex digits
+  std::string sha256;               ///< of salt and key: 64 lower-case hex digits
+  std::string salt;                 ///< put before the key; may be empty
+  std::int64_t expires_unix_s = 0;  ///< refused from then on; 0: never
   std::vector<std::size_t> routes;  ///< indices in Config::routes; empty: all
   core::ContractPatch contract;
 };
@@ -154,6 +159,7 @@ struct Config {
   int version = 1;
   ListenAddress listen{"127.0.0.1", 8080, true};
   ListenAddress admin{"127.0.0.1", 8081, true};
+  Secret admin_token;          ///< asked by the admin listener of everything but its health; empty: nothing is asked
   bool allow_any_key = false;  ///< said explicitly: other addresses without virtual keys
   std::uint32_t threads = 0;   ///< 0: one per core
   base::LogLevel log_level = base::LogLevel::kInfo;
@@ -170,7 +176,8 @@ struct Config {
 
   [[nodiscard]] const Route* find_route(std::string_view name) const noexcept;
   [[nodiscard]] const ModelEntry* find_model(std::string_view name) const noexcept;
-  /// The virtual key whose secret this is; compares digests in constant time. Null where none fits.
+  /// The virtual key whose secret this is; compares digests in constant time. Null where none fits. One digest for each
+  /// distinct salt.
   [[nodiscard]] const VirtualKey* find_key(std::string_view secret) const;
 };
 

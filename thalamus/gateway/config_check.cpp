@@ -17,9 +17,12 @@ void check_doors(Reader& reader, const Config& config, const ConfigMarks& marks)
                              config.listen.text()));
   if (config.allow_any_key && !config.keys.empty())
     reader.warn(marks.listen, "allow_any_key has no effect, because `keys` are configured");
-  if (!config.admin.loopback)
-    reader.warn(marks.admin, fmt::format("admin: {} can be reached from other machines, and it asks for no key",
-                                         config.admin.text()));
+  if (!config.admin.loopback && config.admin_token.empty())
+    reader.error(
+        marks.admin,
+        fmt::format("admin: {} can be reached from other machines, but no `admin_token` is configured; set one, "
+                    "or listen on 127.0.0.1",
+                    config.admin.text()));
   const bool same_host = config.listen.host == config.admin.host;
   if (config.listen.port != 0 && config.listen.port == config.admin.port && same_host)
     reader.error(marks.admin, fmt::format("admin: {} is the address of `listen`", config.admin.text()));

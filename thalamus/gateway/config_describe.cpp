@@ -88,6 +88,7 @@ std::string describe(const Config& config) {
     out += fmt::format("  - {{ name: {}, strategy: {}{}, policy: {}{}", route.name, route.strategy,
                        describe(route.strategy_options), route.policy, describe(route.policy_options));
     out += describe(route.contract);
+    if (route.strict) out += ", strict: true";
     if (route.explore_rate > 0) out += fmt::format(", explore_rate: {}", route.explore_rate);
     if (!route.snapshot.empty())
       out += fmt::format(", snapshot: \"{}\"", std::filesystem::absolute(route.snapshot).lexically_normal().string());
@@ -98,7 +99,9 @@ std::string describe(const Config& config) {
   }
   if (!config.keys.empty()) out += "keys:\n";
   for (const VirtualKey& key : config.keys) {
-    out += fmt::format("  - {{ name: \"{}\", key: \"[secret]\", routes: [", key.name);
+    out += fmt::format("  - {{ name: \"{}\", key: \"[secret]\"", key.name);
+    if (key.expires_unix_s != 0) out += fmt::format(", expires_unix_s: {}", key.expires_unix_s);
+    out += ", routes: [";
     for (std::size_t i = 0; i < key.routes.size(); ++i)
       out += fmt::format("{}{}", i == 0 ? "" : ", ", config.routes[key.routes[i]].name);
     out += fmt::format("]{} }}\n", describe(key.contract));

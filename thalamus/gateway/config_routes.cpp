@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
+#include "thalamus/base/text.h"
 #include "thalamus/compose/strategy.h"
 #include "thalamus/gateway/config_sections.h"
 #include "thalamus/net/digest.h"
@@ -118,12 +120,34 @@ void read_router(Fields& fields, Route& route) {
   router.finish();
 }
 
+/// `expires: 2027-01-31`: the first day, in UTC, on which the key is refused.
+void read_expiry(Fields& fields, VirtualKey& key) {
+  std::string text;
+  fields.text("expires", text);
+  if (text.empty()) return;
+  const bool shaped = text.size() == 10 && text[4] == '-' && text[7] == '-';
+  const auto year = base::parse_number<int>(std::string_view(text).substr(0, 4));
+  const auto month = shaped ? base::parse_number<unsigned>(std::string_view(text).substr(5, 2)) : std::nullopt;
+  const auto day = shaped ? base::parse_number<unsigned>(std::string_view(text).substr(8, 2)) : std::nullopt;
+  if (year && month && day) {
+    const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
+                                           std::chrono::day(*day)};
+    if (date.ok()) {
+      key.expires_unix_s = std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count();
+      return;
+    }
+  }
+  fields.error("expires", fmt::format("expected a date such as 2027-01-31, got {}", shown_value(text)));
+}
+
 void read_key_secret(Fields& fields, VirtualKey& key) {
   const bool has_key = fields.has("key");
   const bool has_digest = fields.has("sha256");
   Secret secret;
   fields.secret("key", secret);
   fields.text("sha256", key.sha256);
+  fields.text("salt", key.salt);
+  read_expiry(fields, key);
   if (has_key == has_digest) return fields.error("", "exactly one of `key` and `sha256` is needed");
   if (has_digest) {
     const bool digest =
@@ -136,7 +160,7 @@ void read_key_secret(Fields& fields, VirtualKey& key) {
   constexpr std::size_t kKeyBytesMin = 8;
   if (secret.reveal().size() < kKeyBytesMin)
     return fields.error("key", fmt::format("is too short; use at least {} characters", kKeyBytesMin));
-  if (auto digest = net::sha256(secret.reveal())) {
+  if (auto digest = net::sha256(key.salt + secret.reveal())) {
     key.sha256 = *std::move(digest);
   } else {
     fields.error("key", digest.error().message);

@@ -134,6 +134,7 @@ void read_server(Fields& top, Config& config, ConfigMarks& marks) {
   if (top.need("version", "version: 1") != nullptr) top.integer("version", config.version, 1, 1);
   read_address(top, "listen", config.listen, marks.listen);
   read_address(top, "admin", config.admin, marks.admin);
+  top.secret("admin_token", config.admin_token);
   static const std::vector<std::string> kTls = {"none"};
   (void)top.choice("tls", kTls);
   top.flag("allow_any_key", config.allow_any_key);

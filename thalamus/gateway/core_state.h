@@ -18,6 +18,8 @@
 
 namespace thalamus::gateway {
 
+class Runtime;
+
 /// Shared by all cores of one gateway; outlives them.
 struct Shared {
   const base::Clock& clock;
@@ -33,6 +35,7 @@ struct CoreState {
 
   std::size_t index;
   Shared& shared;
+  std::shared_ptr<const Runtime> runtime;  ///< in force for the next request of this core; set on its own thread
   net::HttpClient client;
   base::Rng rng;
   feature::Description description;

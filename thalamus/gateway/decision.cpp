@@ -109,7 +109,7 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
 
 }  // namespace
 
-Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers) {
+Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers, const base::Clock& clock) {
   if (config.keys.empty()) return nullptr;
   const std::string_view secret = bearer(headers);
   if (secret.empty())
@@ -117,6 +117,8 @@ Result<const VirtualKey*> check_key(const Config& config, const net::Headers& he
                 "no API key given; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`");
   const VirtualKey* key = config.find_key(secret);
   if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
+  if (key->expires_unix_s != 0 && clock.unix_ns() / 1'000'000'000 >= key->expires_unix_s)
+    return fail(ErrorKind::kUnauthorized, "the API key '{}' has expired; ask the operator for a new one", key->name);
   return key;
 }
 
@@ -134,7 +136,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
   base::append_hex64(decision.id, core.rng.next());
   base::append_hex64(decision.id, core.rng.next());
   const Config& config = runtime.config();
-  TRY(const VirtualKey* key, check_key(config, http.headers));
+  TRY(const VirtualKey* key, check_key(config, http.headers, core.shared.clock));
   wire::DecodeLimits limits;
   limits.body_bytes_max = config.limits.body_bytes_max;
   limits.depth_max = config.limits.depth_max;

@@ -34,7 +34,8 @@ struct Decision {
 };
 
 /// The virtual key of a request; null where none are configured (any bearer is accepted then). kUnauthorized otherwise.
-[[nodiscard]] Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers);
+[[nodiscard]] Result<const VirtualKey*> check_key(const Config& config, const net::Headers& headers,
+                                                  const base::Clock& clock);
 /// Whether a key may use a route; a null key may use all.
 [[nodiscard]] bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime& route);
 

@@ -50,9 +50,10 @@ std::string models_body(const Runtime& runtime, const VirtualKey* key) {
   return out.take();
 }
 
-net::Awaitable<void> get_models(const Runtime& runtime, const net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock, const net::HttpRequest& request,
+                                net::Responder& responder) {
   constexpr std::string_view kOne = "/v1/models/";
-  const auto key = check_key(runtime.config(), request.headers);
+  const auto key = check_key(runtime.config(), request.headers, clock);
   if (!key) {
     co_await send_failure(responder, key.error());
     co_return;
@@ -142,16 +143,16 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
     if (!post) {
       co_await wrong_method(responder, path, "POST");
     } else if (format == nullptr) {
-      co_await run_decision(core, facts.runtime(), request, responder);
+      co_await run_decision(core, core.runtime, request, responder);
     } else {
-      co_await run_chat(core, facts.runtime(), *format, request, responder);
+      co_await run_chat(core, core.runtime, *format, request, responder);
     }
   } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
     if (!get) {
       co_await wrong_method(responder, path, "GET");
     } else {
-      const auto runtime = facts.runtime();
-      co_await get_models(*runtime, request, responder);
+      const auto runtime = core.runtime;
+      co_await get_models(*runtime, core.shared.clock, request, responder);
     }
   } else if (path == "/healthz") {
     co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
@@ -162,9 +163,41 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
   }
 }
 
-net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRequest& request,
-                                 net::Responder& responder) {
-  if (request.method != "GET" && request.method != "HEAD") {
+/// The admin token, where one is configured. A page in a browser of this machine sends its origin: it is refused.
+Status check_admin(const Config& config, const net::HttpRequest& request) {
+  if (config.admin_token.empty()) {
+    if (request.method == "POST" && request.headers.get("origin"))
+      return fail(ErrorKind::kForbidden, "a web page cannot change this gateway; configure `admin_token` to allow it");
+    return {};
+  }
+  constexpr std::string_view kBearer = "Bearer ";
+  const std::string_view given = request.headers.get("authorization").value_or("");
+  if (given.starts_with(kBearer) && equal_in_constant_time(given.substr(kBearer.size()), config.admin_token.reveal()))
+    return {};
+  return fail(ErrorKind::kUnauthorized, "the admin listener asks for `Authorization: Bearer ADMIN_TOKEN`");
+}
+
+net::Awaitable<void> post_reload(Facts& facts, net::Responder& responder) {
+  auto report = co_await facts.reload();
+  if (report) {
+    co_await send_text(responder, 200, json_headers(), to_json(*report));
+  } else {
+    co_await send_failure(responder, report.error());
+  }
+}
+
+net::Awaitable<void> serve_admin(Shared& shared, Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+  const auto runtime = facts.runtime();
+  const Status allowed = request.path == "/healthz" ? Status{} : check_admin(runtime->config(), request);
+  if (!allowed) {
+    co_await send_failure(responder, allowed.error());
+  } else if (request.path == "/admin/reload") {
+    if (request.method == "POST") {
+      co_await post_reload(facts, responder);
+    } else {
+      co_await wrong_method(responder, request.path, "POST");
+    }
+  } else if (request.method != "GET" && request.method != "HEAD") {
     co_await wrong_method(responder, request.path, "GET");
   } else if (request.path == "/metrics") {
     net::Headers headers;
@@ -179,10 +212,11 @@ net::Awaitable<void> serve_admin(Shared& shared, const Facts& facts, net::HttpRe
   } else if (request.path == "/admin/config") {
     net::Headers headers;
     headers.add("content-type", "text/plain; charset=utf-8");
-    co_await send_text(responder, 200, std::move(headers), describe(facts.runtime()->config()));
+    co_await send_text(responder, 200, std::move(headers), describe(runtime->config()));
   } else {
     const std::string message = fmt::format(
-        "no such path: {}; this listener has /metrics, /healthz, /admin/status, /admin/config", request.path);
+        "no such path: {}; this listener has /metrics, /healthz, /admin/status, /admin/config, /admin/reload",
+        request.path);
     co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
   }
 }
@@ -195,7 +229,7 @@ net::Handler main_handler(CoreState& core, const Facts& facts) {
   };
 }
 
-net::Handler admin_handler(Shared& shared, const Facts& facts) {
+net::Handler admin_handler(Shared& shared, Facts& facts) {
   return [&shared, &facts](net::HttpRequest& request, net::Responder& responder) {
     return serve_admin(shared, facts, request, responder);
   };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "thalamus/gateway/core_state.h"
+#include "thalamus/gateway/reload.h"
 #include "thalamus/gateway/runtime.h"
 #include "thalamus/net/http_server.h"
 
@@ -20,12 +21,14 @@ class Facts {
   [[nodiscard]] virtual std::shared_ptr<const Runtime> runtime() const = 0;
   [[nodiscard]] virtual std::vector<ChildStatus> children() const = 0;
   [[nodiscard]] virtual bool stopping() const noexcept = 0;
+  /// Reads the configuration's file again and puts it in force, off the serving cores. What is wrong changes nothing.
+  [[nodiscard]] virtual net::Awaitable<Result<ReloadReport>> reload() = 0;
 };
 
 /// POST /v1/chat/completions, POST /v1/decision, GET /v1/models[/id], GET /healthz, GET /readyz.
 [[nodiscard]] net::Handler main_handler(CoreState& core, const Facts& facts);
-/// GET /metrics, GET /healthz, GET /admin/status.
-[[nodiscard]] net::Handler admin_handler(Shared& shared, const Facts& facts);
+/// GET /metrics, GET /healthz, GET /admin/status, GET /admin/config, POST /admin/reload.
+[[nodiscard]] net::Handler admin_handler(Shared& shared, Facts& facts);
 /// The body of the HTTP layer's own errors, in OpenAI's shape.
 [[nodiscard]] std::string http_error_body(int status, std::string_view message);
 

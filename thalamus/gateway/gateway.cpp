@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
+#include "thalamus/gateway/running_config.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
 
@@ -78,10 +80,10 @@ class Gateway::Impl final : public Facts {
     TRY(auto listener, net::Listener::bind(config.listen.host, config.listen.port));
     TRY(auto admin, net::Listener::bind(config.admin.host, config.admin.port));
     CHECK_OK(open_records(config.trace));
-    std::filesystem::path sockets = folder_ / fmt::format("run-{}", listener.port());
-    std::filesystem::create_directories(sockets, error);
-    if (error) return fail_at(sockets.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
-    TRY(runtime_, Runtime::make(std::move(config), 1, sockets));
+    sockets_ = folder_ / fmt::format("run-{}", listener.port());
+    std::filesystem::create_directories(sockets_, error);
+    if (error) return fail_at(sockets_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
+    TRY(runtime_, Runtime::make(std::move(config), 1, sockets_));
     for (const auto& warning : runtime_->warnings()) base::log_warning("{}", warning);
     limits_ = server_limits(runtime_->config().limits);
     CHECK_OK(start_cores(listener, admin, options.seed == 0 ? system_seed() : options.seed));
@@ -97,6 +99,7 @@ class Gateway::Impl final : public Facts {
     if (stopped_) return;
     stopped_ = true;
     stopping_ = true;
+    reload_pool_.join();
     for (auto& core : cores_) close_ports(*core);
     wait_for_turns();
     for (auto& core : cores_) {
@@ -111,7 +114,35 @@ class Gateway::Impl final : public Facts {
     records_.reset();
   }
 
-  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
+  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override {
+    const std::lock_guard lock(runtime_mutex_);
+    return runtime_;
+  }
+  net::Awaitable<Result<ReloadReport>> reload() override {
+    auto report = co_await asio::co_spawn(reload_pool_, reload_there(), asio::use_awaitable);
+    co_return report;
+  }
+
+  Result<ReloadReport> reload_now() {
+    const std::lock_guard one_at_a_time(reload_mutex_);
+    const auto running = runtime();
+    if (stopping_) return fail(ErrorKind::kUnavailable, "the gateway is stopping");
+    auto config = load_config(running->config().path);
+    if (!config) return std::unexpected(refused(config.error()));
+    ReloadReport report;
+    for (const Warning& warning : config->warnings) report.warnings.push_back(warning.text());
+    auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_);
+    if (!next) return std::unexpected(refused(next.error()));
+    if (const Status fits = check_reloadable(*running, **next); !fits) return std::unexpected(refused(fits.error()));
+    for (const std::string& warning : (*next)->warnings()) report.warnings.push_back(warning);
+    tell_health(**next);
+    put_in_force(*next);
+    tell_health(**next);  // of what changed in between
+    report.generation = (*next)->generation();
+    report.changes = difference(describe(running->config()), describe((*next)->config()));
+    base::log_info("configuration {} is in force: {} lines changed", report.generation, report.changes.size());
+    return report;
+  }
   [[nodiscard]] std::vector<ChildStatus> children() const override {
     return supervisor_ ? supervisor_->status() : std::vector<ChildStatus>{};
   }
@@ -129,6 +160,27 @@ class Gateway::Impl final : public Facts {
   std::uint16_t admin_port_ = 0;
 
  private:
+  void tell_health(const Runtime& next) const {
+    for (const ChildStatus& child : children())
+      next.set_provider_healthy(child.name, child.state == ChildState::kHealthy);
+  }
+
+  static Error refused(Error error) {
+    base::log_error("the configuration stays as it is: {}", error.text());
+    return error;
+  }
+
+  net::Awaitable<Result<ReloadReport>> reload_there() { co_return reload_now(); }
+
+  // Each core takes the new one on its own thread, between two requests.
+  void put_in_force(const std::shared_ptr<const Runtime>& next) {
+    {
+      const std::lock_guard lock(runtime_mutex_);
+      runtime_ = next;
+    }
+    for (auto& core : cores_) asio::post(core->context, [raw = core.get(), next] { raw->state.runtime = next; });
+  }
+
   Status open_records(const TraceOptions& trace) {
     if (!trace.enabled) return {};
     trace::RecordLogOptions options;
@@ -148,6 +200,7 @@ class Gateway::Impl final : public Facts {
     for (std::size_t i = 0; i < count; ++i) {
       auto core = std::make_unique<Core>(i, shared_, base::mix64(seed + i));
       TRY(core->main.acceptor, listener.acceptor(core->context));
+      core->state.runtime = runtime_;
       core->main.handler = main_handler(core->state, *this);
       if (i == 0) {
         TRY(core->admin.acceptor, admin.acceptor(core->context));
@@ -237,7 +290,7 @@ class Gateway::Impl final : public Facts {
     std::vector<ChildSpec> specs = runtime_->children();
     for (const auto& spec : specs) runtime_->set_provider_healthy(spec.name, false);
     supervisor_ = std::make_unique<Supervisor>(std::move(specs), clock_, [this](const std::string& name, bool healthy) {
-      runtime_->set_provider_healthy(name, healthy);
+      runtime()->set_provider_healthy(name, healthy);
       telemetry_.target_up(name, healthy);
     });
   }
@@ -247,7 +300,11 @@ class Gateway::Impl final : public Facts {
   Telemetry telemetry_;
   Shared shared_;
   std::filesystem::path folder_;
+  std::filesystem::path sockets_;
+  mutable std::mutex runtime_mutex_;  ///< guards runtime_; serving cores have their own copies
   std::shared_ptr<const Runtime> runtime_;
+  std::mutex reload_mutex_;
+  asio::thread_pool reload_pool_{1};
   std::unique_ptr<trace::RecordLog> records_;
   net::ServerLimits limits_;
   net::ErrorBody error_body_ = http_error_body;
@@ -273,6 +330,7 @@ std::string Gateway::admin_url() const { return Impl::url(impl_->admin_host_, im
 std::shared_ptr<const Runtime> Gateway::runtime() const { return impl_->runtime(); }
 bool Gateway::wait_ready(Nanoseconds timeout) const { return impl_->wait_ready(timeout); }
 std::vector<ChildStatus> Gateway::children() const { return impl_->children(); }
+Result<ReloadReport> Gateway::reload() { return impl_->reload_now(); }
 void Gateway::stop() { impl_->stop(); }
 
 }  // namespace thalamus::gateway

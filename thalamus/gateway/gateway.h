@@ -38,6 +38,9 @@ class Gateway {
   /// Waits until every managed child is healthy or has failed once; true if all are healthy.
   [[nodiscard]] bool wait_ready(Nanoseconds timeout) const;
   [[nodiscard]] std::vector<ChildStatus> children() const;
+  /// Reads the configuration's file again and puts it in force between two requests; those in flight finish as they
+  /// began. On a failure nothing has changed.
+  [[nodiscard]] Result<ReloadReport> reload();
   /// No new work; turns in flight finish within the configuration's shutdown timeout; children end; records are
   /// flushed.
   void stop();
