@@ -1,14 +1,20 @@
-// A scripted upstream: an OpenAI-compatible server without a model, whose behaviour the model's name commands. For
-// fault tests and as the zero-latency end of the overhead benchmark. Usage: scripted-upstream PORT (0: any free one,
-// printed).
+// A scripted upstream: a server of every protocol without a model, whose behaviour the model's name commands. For fault
+// and conformance tests and as the zero-latency end of the overhead benchmark. Usage: scripted-upstream PORT (0: any
+// free one, printed). The path says the protocol: /v1/chat/completions, /v1/messages, /v1/responses, with or without
+// "/v1".
 //
-//   ok            a short answer, buffered or in `chunks` pieces      ok-50         the same in 50 pieces
-//   status-503    that status with an OpenAI error body               empty         no content
-//   error-in-200  a stream whose first frame is an error              garbage       200 and no JSON
-//   cut-before    closes before the first content                     cut-after     closes after some content
-//   late-error    an error frame after some content                   stall         never answers
-//   stall-after   some content, then silence                          slow-200      answers after 200 ms
+//   ok            a short answer, buffered or in 3 pieces             ok-50         the same in 50 pieces
+//   status-503    that status with the protocol's error body          status-429-later  the same with Retry-After: 1
+//   empty         no content                                          error-in-200  a stream whose first frame is an
+//   error garbage       200 and no JSON                                     cut-before    closes before the first
+//   content cut-after     closes after some content                           late-error    an error frame after some
+//   content stall         never answers                                       stall-after   some content, then silence
+//   slow-200      answers after 200 ms                                drip-50       30 pieces, 50 ms apart
 //   echo          answers with the request body it got                usage-null    "usage":null on each frame
+//   flaky-2       503 twice for the same text, then an answer         tools         two calls at once, then their
+//   result reason        a signed thought, then text                         refuse        a refusal json
+//   {"name":"Ada","age":36}                             length        cut by its token limit cached        usage of
+//   cached and written tokens
 #include <fmt/format.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -18,18 +24,19 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
+#include "script.h"
 #include "thalamus/base/clock.h"
-#include "thalamus/base/json_writer.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/wire/format.h"
 
 namespace {
 
 using namespace thalamus;
+using upstream::Break;
+using upstream::Script;
 namespace asio = boost::asio;
 
 constexpr std::chrono::hours kForever{1};
@@ -38,16 +45,6 @@ net::Headers typed(std::string_view type) {
   net::Headers headers;
   headers.add("content-type", type);
   return headers;
-}
-
-core::Answer make_answer(const core::Request& request) {
-  core::Answer answer;
-  answer.id = "scripted";
-  answer.created_unix_s = 1'700'000'000;
-  answer.model = request.model;
-  answer.text = "The scripted answer.";
-  answer.usage = {.input = 11, .cached_input = 3, .output = 5, .reasoning = 0, .known = true};
-  return answer;
 }
 
 asio::awaitable<void> pause(std::chrono::steady_clock::duration span, net::Cancellation& gone) {
@@ -60,28 +57,11 @@ asio::awaitable<void> pause(std::chrono::steady_clock::duration span, net::Cance
   gone.remove(watch);
 }
 
-asio::awaitable<void> send(net::Responder& responder, int status, std::string type, std::string body) {
-  const net::Headers headers = typed(type);
+asio::awaitable<void> send(net::Responder& responder, int status, std::string body, int retry_after_s = -1) {
+  net::Headers headers = typed("application/json");
+  if (retry_after_s >= 0) headers.add("retry-after", fmt::format("{}", retry_after_s));
   Status sent = co_await responder.send(status, headers, body);
   static_cast<void>(sent);
-}
-
-int number_after(std::string_view name, std::string_view prefix, int fallback) {
-  if (!name.starts_with(prefix)) return fallback;
-  int value = fallback;
-  std::from_chars(name.data() + prefix.size(), name.data() + name.size(), value);
-  return value;
-}
-
-/// Pieces of a stream with content, `chunks` of them.
-std::string content_frames(wire::StreamWriter& writer, int chunks) {
-  std::string frames;
-  for (int i = 0; i < chunks; ++i) {
-    core::Delta delta;
-    delta.text = fmt::format("piece {} ", i);
-    writer.write(delta, frames);
-  }
-  return frames;
 }
 
 std::string with_null_usage(std::string frames) {
@@ -91,80 +71,106 @@ std::string with_null_usage(std::string frames) {
   return frames;
 }
 
-asio::awaitable<void> stream(const wire::Format& format, const core::Request& request, net::Responder& responder) {
-  const core::Answer answer = make_answer(request);
-  const std::string& command = request.model;
+std::unique_ptr<wire::StreamWriter> writer_of(const wire::Format& format, const core::Request& request,
+                                              const Script& script) {
+  wire::StreamHead head;
+  head.id = script.answer.id;
+  head.created_unix_s = script.answer.created_unix_s;
+  head.model = script.answer.model;
+  head.with_usage = request.include_usage || script.fault == Break::kEmpty;
+  head.input_tokens = script.answer.usage.input;
+  return format.write_stream(std::move(head));
+}
+
+wire::StreamEnd end_of(const Script& script) {
+  return {.finish = script.answer.finish, .stop_sequence = {}, .usage = script.answer.usage};
+}
+
+/// A whole stream in one write, or as much of it as the fault leaves.
+std::string frames_of(wire::StreamWriter& writer, const Script& script) {
+  std::string frames;
+  writer.start(frames);
+  if (script.fault == Break::kCutBefore) return frames;
+  if (script.fault != Break::kEmpty)
+    for (const core::Delta& delta : script.deltas) writer.write(delta, frames);
+  const bool broken =
+      script.fault == Break::kCutAfter || script.fault == Break::kStallAfter || script.fault == Break::kLateError;
+  if (!broken) writer.end(end_of(script), frames);
+  return script.fault == Break::kNullUsage ? with_null_usage(std::move(frames)) : frames;
+}
+
+/// Piece after piece, with pauses.
+asio::awaitable<void> drip(net::Responder& responder, wire::StreamWriter& writer, const Script& script) {
   const net::Headers headers = typed("text/event-stream");
-  wire::StreamHead stream_head;
-  stream_head.id = answer.id;
-  stream_head.created_unix_s = answer.created_unix_s;
-  stream_head.model = answer.model;
-  stream_head.with_usage = request.include_usage || command == "empty";
-  const auto writer = format.write_stream(std::move(stream_head));
-  const wire::StreamEnd tail{.finish = core::Finish::kStop, .stop_sequence = {}, .usage = answer.usage};
-  std::string head;
-  writer->start(head);
-  if (command == "error-in-200") {
-    const std::string frame = format.encode_stream_error({ErrorKind::kUpstream, "scripted failure", {}});
-    Status started = co_await responder.start(200, headers, frame);
-    if (started) started = co_await responder.finish();
+  std::string frames;
+  writer.start(frames);
+  Status sent = co_await responder.start(200, headers, frames);
+  for (std::size_t i = 0; sent && i < script.deltas.size(); ++i) {
+    co_await pause(script.between, responder.client_gone());
+    if (responder.client_gone().cancelled()) co_return;
+    frames.clear();
+    writer.write(script.deltas[i], frames);
+    sent = co_await responder.write(frames);
+  }
+  frames.clear();
+  writer.end(end_of(script), frames);
+  if (sent) sent = co_await responder.write(frames);
+  if (sent) sent = co_await responder.finish();
+}
+
+asio::awaitable<void> stream(const wire::Format& format, const core::Request& request, const Script& script,
+                             net::Responder& responder) {
+  const auto writer = writer_of(format, request, script);
+  if (script.between.count() > 0) {
+    co_await drip(responder, *writer, script);
     co_return;
   }
-  if (command == "cut-before" || command == "empty") {
-    std::string frames = head;
-    if (command == "empty") writer->end(tail, frames);
-    Status started = co_await responder.start(200, headers, frames);
-    if (started && command == "empty") started = co_await responder.finish();
-    co_return;
-  }
-  const int chunks = number_after(command, "ok-", 3);
-  std::string frames = head + content_frames(*writer, chunks);
-  const bool cut = command == "cut-after" || command == "stall-after" || command == "late-error";
-  if (!cut) writer->end(tail, frames);
-  if (command == "usage-null") frames = with_null_usage(std::move(frames));
-  Status started = co_await responder.start(200, headers, frames);
-  if (!started || command == "cut-after") co_return;
-  if (command == "stall-after") co_await pause(kForever, responder.client_gone());
-  if (command == "late-error") {
+  const bool failed = script.fault == Break::kErrorFirst;
+  const std::string frames =
+      failed ? format.encode_stream_error({ErrorKind::kUpstream, "scripted failure", {}}) : frames_of(*writer, script);
+  const net::Headers headers = typed("text/event-stream");
+  Status sent = co_await responder.start(200, headers, frames);
+  if (!sent || script.fault == Break::kCutBefore || script.fault == Break::kCutAfter) co_return;
+  if (script.fault == Break::kStallAfter) co_await pause(kForever, responder.client_gone());
+  if (script.fault == Break::kLateError) {
     const std::string late = format.encode_stream_error({ErrorKind::kUpstream, "late scripted failure", {}});
-    started = co_await responder.write(late);
+    sent = co_await responder.write(late);
   }
-  if (started) started = co_await responder.finish();
+  if (sent) sent = co_await responder.finish();
+}
+
+const wire::Format* format_at(const std::string& path) {
+  const std::string plain = path.substr(0, path.find('?'));
+  const wire::Format* found = wire::find_format_at(plain);
+  return found != nullptr ? found : wire::find_format_at("/v1" + plain);
 }
 
 asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) {
-  const wire::Format& format = *wire::find_format("openai");
-  if (http.path == "/health") {
-    co_await send(responder, 200, "application/json", "{}");
+  const wire::Format* format = format_at(http.path);
+  if (format == nullptr) {
+    co_await send(responder, http.path == "/health" ? 200 : 404, "{}");
     co_return;
   }
-  auto request = format.decode(http.body, {});
+  auto request = format->decode(http.body, {});
   if (!request) {
-    co_await send(responder, 400, "application/json", format.encode_error(request.error()));
+    co_await send(responder, 400, format->encode_error(request.error()));
     co_return;
   }
-  const std::string command = request->model;
-  if (const int status = number_after(command, "status-", 0); status != 0) {
-    co_await send(responder, status, "application/json",
-                  fmt::format(R"({{"error":{{"message":"scripted status {}","type":"server_error"}}}})", status));
-  } else if (command == "stall") {
+  Script script = upstream::script_of(*request, http.body);
+  if (script.wait.count() > 0) co_await pause(script.wait, responder.client_gone());
+  if (script.status != 200) {
+    const ErrorKind kind = script.status == 429 ? ErrorKind::kLimitExceeded : ErrorKind::kUpstream;
+    const Error error{kind, fmt::format("scripted status {}", script.status), {}};
+    co_await send(responder, script.status, format->encode_error(error), script.retry_after_s);
+  } else if (script.fault == Break::kStall) {
     co_await pause(kForever, responder.client_gone());
-  } else if (command == "garbage") {
-    co_await send(responder, 200, "application/json", "this is no JSON");
-  } else if (command == "echo") {
-    core::Answer echo = make_answer(*request);
-    echo.text = http.body;
-    co_await send(responder, 200, "application/json", format.encode_answer(echo));
+  } else if (script.fault == Break::kGarbage) {
+    co_await send(responder, 200, "this is no JSON");
+  } else if (request->stream) {
+    co_await stream(*format, *request, script, responder);
   } else {
-    if (const int wait = number_after(command, "slow-", 0); wait > 0)
-      co_await pause(std::chrono::milliseconds(wait), responder.client_gone());
-    if (request->stream) {
-      co_await stream(format, *request, responder);
-    } else {
-      core::Answer whole = make_answer(*request);
-      if (command == "empty") whole.text.clear();
-      co_await send(responder, 200, "application/json", format.encode_answer(whole));
-    }
+    if (script.fault == Break::kEmpty) script.answer.text.clear();
+    co_await send(responder, 200, format->encode_answer(script.answer));
   }
 }
 
