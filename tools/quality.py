@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ CHAT_MODELS = [
     "gemini-1.5-pro-002", "gemini-1.5-flash-002", "Meta-Llama-3_1-70B-Instruct", "Meta-Llama-3_1-8B-Instruct",
     "jamba-1.5-large", "Qwen1.5-72B-Chat", "Qwen1.5-7B-Chat", "Mixtral-8x7B-Instruct-v0.1",
     "Mistral-7B-Instruct-v0.2", "Phi-3-mini-4k-instruct", "Yi-6b-Chat", "c4ai-command-r-v01", "mathstral-7B"]
+RATE_FOLDS, RATES = 3, 240  # of the exchange rate chosen on training rows
 STRONG, WEAK = "gpt-4-1106-preview", "mistralai/Mixtral-8x7B-Instruct-v0.1"
 
 
@@ -57,6 +59,10 @@ class Estimates:
     """Estimates of a snapshot on a test table beside what was recorded there."""
 
     def __init__(self, binary, snapshot, test, folder):
+        """`snapshot` may be None: then nothing is there yet, and `append` fills it."""
+        self.models, self.quality, self.cost, self.estimated, self.estimated_cost = [], [], [], [], []
+        if snapshot is None:
+            return
         out = folder / "decisions.jsonl"
         subprocess.run([binary, "route", "--snapshot", snapshot, "--requests", test, "--out", out], check=True,
                        stdout=subprocess.DEVNULL)
@@ -70,22 +76,41 @@ class Estimates:
         self.estimated = [[d["estimates"][m]["quality"] for m in self.models] for d in decisions]
         self.estimated_cost = [[d["estimates"][m]["cost_usd"] for m in self.models] for d in decisions]
 
+    def append(self, other):
+        """The rows of another one with the same models, behind its own."""
+        self.models = self.models or other.models
+        if self.models != other.models:
+            sys.exit(f"folds have different models: {self.models}, {other.models}")
+        for name in ("quality", "cost", "estimated", "estimated_cost"):
+            getattr(self, name).extend(getattr(other, name))
+
+    def choices(self, rate):
+        """Per row the model of the highest estimated quality - rate * estimated cost."""
+        models = range(len(self.models))
+        return [max(models, key=lambda m: (quality[m] - rate * cost[m], -cost[m], -m))
+                for quality, cost in zip(self.estimated, self.estimated_cost)]
+
+    def best_single(self):
+        return max(range(len(self.models)), key=lambda m: self.mean(self.quality, m))
+
     def mean(self, table, model):
         return sum(row[model] for row in table) / len(table)
 
-    def curve(self, rates=1500):
+    def given(self, rate):
+        """(mean cost, mean quality) of the choices at a rate."""
+        chosen = self.choices(rate)
+        rows = len(chosen)
+        return sum(self.cost[i][m] for i, m in enumerate(chosen)) / rows, \
+            sum(self.quality[i][m] for i, m in enumerate(chosen)) / rows
+
+    def curve(self):
         """Points (cost, quality) of argmax quality - rate * cost over a geometric sweep of the rate."""
-        points = []
-        for step in range(rates + 1):
-            rate = 0.0 if step == 0 else 10 ** (6 * (step - 1) / (rates - 1))
-            cost = quality = 0.0
-            for i, estimated in enumerate(self.estimated):
-                costs = self.estimated_cost[i]
-                best = max(range(len(estimated)), key=lambda m: (estimated[m] - rate * costs[m], -costs[m], -m))
-                cost += self.cost[i][best]
-                quality += self.quality[i][best]
-            points.append((cost / len(self.quality), quality / len(self.quality)))
-        return hull(points)
+        return hull([self.given(rate) for rate in rates(1500)])
+
+
+def rates(count):
+    """Zero and a geometric sweep of units of quality per USD."""
+    return [0.0] + [10 ** (6 * step / (count - 1)) for step in range(count)]
 
 
 def hull(points):
@@ -119,7 +144,7 @@ def area(curve, low, high, steps=20000):
 
 def cost_facts(estimates):
     """AIQ between the cheapest and the best single model, quality at a tenth of the best one's cost, and the share of
-    its cost at which its quality is reached on the test part and for a rate that the training part would choose."""
+    its cost at which its quality is reached on the test part's own curve, which is hindsight."""
     models = range(len(estimates.models))
     quality = [estimates.mean(estimates.quality, m) for m in models]
     cost = [estimates.mean(estimates.cost, m) for m in models]
@@ -129,7 +154,54 @@ def cost_facts(estimates):
     return {"best single": f"{estimates.models[best]} {quality[best]:.4f}",
             "AIQ cheapest..best": round(area(curve, min(cost), cost[best]), 4),
             "quality at 10% of its cost": round(height(curve, 0.1 * cost[best]), 4),
-            "share of its cost at its quality": round(min(reached) / cost[best], 3) if reached else None}
+            "share of its cost at its quality, in hindsight": round(min(reached) / cost[best], 3) if reached else None}
+
+
+def paired_interval(differences, seed, resamples=10000):
+    """95 % percentile bootstrap of the mean."""
+    rng = random.Random(seed)
+    rows = len(differences)
+    means = sorted(sum(rng.choices(differences, k=rows)) / rows for _ in range(resamples))
+    return means[int(0.025 * resamples)], means[int(0.975 * resamples)]
+
+
+def trained_rate(arguments, train, keep, folder):
+    """The highest exchange rate at which rows that took no part in training keep the best single model's quality:
+    folds of the training table, one snapshot for each, their held-out estimates together."""
+    rows = rows_of(train)
+    held = Estimates(None, None, None, None)
+    for fold in range(RATE_FOLDS):
+        paths = folder / "fold_train.jsonl.gz", folder / "fold_held.jsonl.gz"
+        with gzip.open(paths[0], "wt", encoding="utf-8") as fitted, gzip.open(paths[1], "wt", encoding="utf-8") as out:
+            for row in rows:
+                mine = int(hashlib.sha1(row["id"].encode()).hexdigest(), 16) % RATE_FOLDS == fold
+                (out if mine else fitted).write(json.dumps(row, ensure_ascii=False) + "\n")
+        snapshot = folder / "fold.snapshot"
+        train_snapshot(arguments, paths[0], keep, snapshot)
+        held.append(Estimates(arguments.thalamus, snapshot, paths[1], folder))
+    single = held.best_single()
+    enough = held.mean(held.quality, single)
+    chosen = 0.0
+    for rate in rates(RATES):
+        cost, quality = held.given(rate)
+        if quality >= enough:
+            chosen = rate
+    cost, quality = held.given(chosen)
+    return chosen, held.models[single], cost / held.mean(held.cost, single), quality - enough
+
+
+def rate_facts(arguments, estimates, train, keep, folder):
+    """What the rate that training rows choose gives on the test part."""
+    rate, single, held_share, held_gain = trained_rate(arguments, train, keep, folder)
+    best = estimates.models.index(single)
+    chosen = estimates.choices(rate)
+    differences = [estimates.quality[i][m] - estimates.quality[i][best] for i, m in enumerate(chosen)]
+    cost = sum(estimates.cost[i][m] for i, m in enumerate(chosen)) / len(chosen)
+    low, high = paired_interval(differences, int(arguments.seed))
+    return {"rate chosen on training rows": f"{rate:.4g} quality/USD (held out: {held_share:.1%} of the cost of "
+                                            f"{single} at {held_gain:+.4f})",
+            "on the test part": f"{cost / estimates.mean(estimates.cost, best):.1%} of its cost at "
+                                f"{sum(differences) / len(differences):+.4f} [{low:+.4f}, {high:+.4f}]"}
 
 
 def pair_facts(estimates):
@@ -145,6 +217,12 @@ def pair_facts(estimates):
         heights.append(total / len(rows))
     gained = [(h - low) / (high - low) for h in heights]
     return {"APGR": round(sum((a + b) / 2 for a, b in zip(gained, gained[1:])) / (len(gained) - 1), 4)}
+
+
+def train_snapshot(arguments, table, keep, snapshot):
+    options = ["--options", arguments.options] if arguments.options else []
+    subprocess.run([arguments.thalamus, "train", "--data", table, "--method", arguments.method, *options, *keep,
+                    "--seed", arguments.seed, "--quiet", "--out", snapshot], check=True, stdout=subprocess.DEVNULL)
 
 
 def tables_of(data, folder, chosen):
@@ -172,6 +250,7 @@ def main():
     parser.add_argument("--method", default="auto")
     parser.add_argument("--options", default="")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--no-rate", action="store_true", help="skip the exchange rate chosen on training rows")
     parser.add_argument("--tables", default="routerdc,mmlu-pro,routellm,bfcl,routerbench")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
@@ -184,10 +263,7 @@ def main():
                 (folder / "models.txt").write_text("\n".join(models) + "\n", encoding="utf-8")
                 keep = ["--models", f"@{folder / 'models.txt'}"]
             snapshot = folder / f"{table}.snapshot"
-            options = ["--options", arguments.options] if arguments.options else []
-            subprocess.run([arguments.thalamus, "train", "--data", train, "--method", arguments.method, *options, *keep,
-                            "--seed", arguments.seed, "--quiet", "--out", snapshot], check=True,
-                           stdout=subprocess.DEVNULL)
+            train_snapshot(arguments, train, keep, snapshot)
             for test in tests:
                 report = folder / "report.json"
                 subprocess.run([arguments.thalamus, "eval", "--train", train, "--test", test, *keep, "--methods",
@@ -204,8 +280,11 @@ def main():
                       f"{interval('delta_task_lookup_ci95')}; ece {row['ece']:.3f}; "
                       f"{row['route_us_p50']:.0f} us p50, {row['route_us_p99']:.0f} us p99")
                 if facts:
-                    print("   " + ", ".join(f"{key} {value}" for key, value in
-                                            facts(Estimates(arguments.thalamus, snapshot, test, folder)).items()))
+                    estimates = Estimates(arguments.thalamus, snapshot, test, folder)
+                    found = facts(estimates)
+                    if facts is cost_facts and not arguments.no_rate:
+                        found |= rate_facts(arguments, estimates, train, keep, folder)
+                    print("   " + ", ".join(f"{key} {value}" for key, value in found.items()))
                 sys.stdout.flush()
 
 

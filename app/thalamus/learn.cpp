@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -63,6 +65,24 @@ core::Contract contract_of(double answer_usd, double second_usd, double max_cost
   if (answer_usd > 0 || second_usd > 0) contract.worth = core::Worth{answer_usd, second_usd};
   if (max_cost_usd > 0) contract.max_cost_usd = max_cost_usd;
   return contract;
+}
+
+/// Set by an interruption from the keyboard; the only state that a signal can reach.
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+/// The first interruption ends the work at its next step; the second ends the process. What is written is written
+/// whole, so either leaves an earlier file as it was.
+void watch_interruption() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+}
+
+void show_progress(std::string_view stage, double done) {
+  std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100,
+               done >= 1 ? "\n" : "");
 }
 
 void print_training(const learn::TrainReport& report, const route::Snapshot& snapshot, const std::string& out,
@@ -177,15 +197,15 @@ int train(const TrainArguments& arguments, Style style) {
   options.features = arguments.features;
   options.seed = arguments.seed;
   if (arguments.answer_usd > 0) options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
-  if (!arguments.quiet && ::isatty(STDERR_FILENO) == 1) {
-    options.progress = [](std::string_view stage, double done) {
-      std::fprintf(stderr, "\r\x1b[K%.*s %.0f %%%s", static_cast<int>(stage.size()), stage.data(), done * 100,
-                   done >= 1 ? "\n" : "");
-      return true;
-    };
-  }
+  const bool shown = !arguments.quiet && ::isatty(STDERR_FILENO) == 1;
+  options.progress = [shown](std::string_view stage, double done) {
+    if (shown) show_progress(stage, done);
+    return !interrupted;
+  };
+  watch_interruption();
   auto trained = learn::train(*table, options);
   if (!trained) return report(trained.error(), style);
+  if (interrupted) return report({ErrorKind::kCancelled, "training was interrupted", {}}, style);
   if (const Status written = base::write_file_atomic(arguments.out, trained->snapshot->bytes()); !written)
     return report(written.error(), style);
   print_training(trained->report, *trained->snapshot, arguments.out, style);

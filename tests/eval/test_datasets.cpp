@@ -181,6 +181,36 @@ TEST(Sprout, ReadsWideJsonLinesAndPricesTokens) {
   EXPECT_THAT(refused("sprout", folder.path() / "absent.jsonl").text(), HasSubstr("absent.jsonl"));
 }
 
+TEST(Datasets, EachRefusesAQualityOutsideItsRangeAndNamesTheRow) {
+  struct BadRow {
+    std::string_view format;
+    const char* name;
+    const char* text;
+    const char* place;
+  };
+  constexpr BadRow kRows[] = {
+      {"routerbench", "r.csv", "sample_id,prompt,m,m|total_cost\n1,p,1,0\n2,q,-1,0\n", "r.csv:3"},
+      {"routellm", "mmlu_t.csv", "prompt,m\np,True\nq,1.5\n", "mmlu_t.csv:3"},
+      {"llmrouterbench", "l.json",
+       R"({"model_name":"m","dataset_name":"d","records":[{"index":1,"score":1},)"
+       R"({"index":2,"score":-0.5}]})",
+       "records[1]"},
+      {"routerarena", "a.jsonl",
+       "\n"
+       R"({"global_index":"A_1","question":"q","llm_selected":"m","success":true,)"
+       R"("evaluation_result":{"score":2}})",
+       "a.jsonl:2"},
+      {"embedllm", "e.csv", "prompt_id,label,prompt,model_name\n1,1,p,m\n2,7,q,m\n", "e.csv:3"},
+      {"sprout", "s.jsonl", R"({"key":1,"prompt":"p","m":{"score":1.5}})", "s.jsonl:1"},
+  };
+  EXPECT_EQ(std::size(kRows), datasets().size());
+  const TestFolder folder;
+  for (const BadRow& row : kRows)
+    EXPECT_THAT(refused(row.format, folder.write(row.name, row.text)).text(),
+                AllOf(HasSubstr(row.name), HasSubstr(row.place), HasSubstr("quality from 0 to 1")))
+        << row.format;
+}
+
 TEST(Prices, BothSpellingsAreReadAndNegativeOnesRefused) {
   const auto prices =
       parse_token_prices(R"({"m":{"input_token_price_per_million":1,"output_token_price_per_million":2}})", "p")

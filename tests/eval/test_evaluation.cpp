@@ -8,6 +8,7 @@
 #include "thalamus/eval/report_html.h"
 #include "thalamus/eval/report_parts.h"
 #include "thalamus/eval/scoring.h"
+#include "thalamus/eval/svg.h"
 #include "thalamus/wire/json_cursor.h"
 
 namespace thalamus::eval {
@@ -189,6 +190,35 @@ TEST(EvaluationHtml, IsOnePageWithoutScriptsOrReferences) {
   for (const char* there :
        {"prefers-color-scheme:dark", "<svg", "ridge", "Quality against cost", "Calibration", "Tasks"})
     EXPECT_THAT(html, HasSubstr(there));
+}
+
+TEST(EvaluationHtml, LongNamesAreCutWhereAFigureHasNoRoomForThem) {
+  const std::string dots = "\xe2\x80\xa6";
+  EXPECT_EQ(fitting_name("composition_of_experts"), "composition_of_experts");
+  const std::string path = "snapshot:/a/folder/of/some/depth/auto.snapshot";
+  EXPECT_EQ(fitting_name(path), dots + "some/depth/auto.snapshot");
+  const std::string accent = "\xc3\xa9";
+  EXPECT_EQ(fitting_name("xxx" + std::string(22, 'y') + accent), dots + std::string(22, 'y') + accent);
+  EXPECT_EQ(fitting_name(accent + std::string(23, 'y')), dots + std::string(23, 'y')) << "half a letter is left out";
+  Evaluation evaluation = toy_evaluation();
+  evaluation.methods[0].name = path;
+  EXPECT_THAT(to_html(evaluation), HasSubstr(">" + dots + "some/depth/auto.snapshot</text>"));
+}
+
+TEST(EvaluationHtml, TicksOfTimeChangeTheirUnit) {
+  EXPECT_EQ(time_label(0.5), "0.5 us");
+  EXPECT_EQ(time_label(200), "200 us");
+  EXPECT_EQ(time_label(1e4), "10 ms");
+  EXPECT_EQ(time_label(2e6), "2 s");
+}
+
+TEST(EvaluationHtml, ASummaryCountsTheMethodsThatTie) {
+  Evaluation evaluation = toy_evaluation();
+  evaluation.methods.push_back(evaluation.methods[0]);
+  const auto best = std::max_element(evaluation.methods.begin(), evaluation.methods.end(),
+                                     [](const auto& a, const auto& b) { return a.quality < b.quality; });
+  evaluation.methods.push_back(*best);
+  EXPECT_THAT(summary_words(evaluation), testing::ContainsRegex("as much as [0-9]+ other"));
 }
 
 TEST(EvaluationHtml, NamesCannotBecomeMarkup) {

@@ -81,5 +81,35 @@ TEST(Knn, RowsOfOtherFeaturesAreRefused) {
   EXPECT_NE(refused.error().message.find("stored requests"), std::string::npos);
 }
 
+std::string stored(const TrainingSet& set, const base::OptionMap& options, std::uint64_t seed = 7) {
+  return saved(*fit_small("knn", set, options, seed).value());
+}
+
+TEST(Knn, KeepsASeededSampleOfMoreRowsThanItShall) {
+  const Toy toy = make_toy(60, 25);
+  for (const char* space : {"sparse", "dense"}) {
+    SCOPED_TRACE(space);
+    const auto options = [&](const char* rows) {
+      return base::OptionMap{{"k", "5"}, {"space", space}, {"rows", rows}};
+    };
+    const std::string whole = stored(toy.set, options("60"));
+    const std::string sample = stored(toy.set, options("12"));
+    EXPECT_EQ(whole, stored(toy.set, {{"k", "5"}, {"space", space}}));
+    EXPECT_LT(3 * sample.size(), whole.size());
+    EXPECT_EQ(sample, stored(toy.set, options("12")));
+    EXPECT_NE(sample, stored(toy.set, options("12"), 8));
+    base::ByteReader in(sample);
+    const Shape shape{toy.set.models.size(), toy.features.dense_size(), toy.features.sparse_size()};
+    EXPECT_TRUE(find_method("knn")->load(in, shape).has_value());
+  }
+}
+
+TEST(Knn, TheMeansAreThoseOfAllRowsHoweverFewAreKept) {
+  TrainingSet set = small_set({{{1, 0}, {1}}, {{1, 0.1F}, {1}}, {{1, 0.2F}, {0}}, {{1, 0.3F}, {1}}});
+  const auto router =
+      fit_small("knn", set, {{"k", "1"}, {"space", "dense"}, {"rows", "1"}, {"shrinkage", "1000000"}}).value();
+  EXPECT_NEAR(estimate_dense(*router, {1, 0}, 1).quality[0], 0.75, 1e-5);
+}
+
 }  // namespace
 }  // namespace thalamus::route

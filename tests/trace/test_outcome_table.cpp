@@ -238,6 +238,21 @@ TEST(OutcomeTable, ReadsRequestsWithoutOutcomes) {
   EXPECT_EQ(encode_row(*requests, requests->rows[0]), R"({"id":"a","prompt":"p"})");
 }
 
+TEST(OutcomeTable, ReadsNothingOfARequestButTheRequest) {
+  const auto requests = parse_requests(
+      R"({"id":"a","task":7,"subtask":[],"contaminated":"x","outcomes":{"m":{"quality":2}},"prompt":"p"})"
+      "\n"
+      R"({"outcomes":"none","prompt":"q","tools":[{"name":"f"}],"id":"b"})",
+      "r");
+  ASSERT_TRUE(requests) << requests.error().text();
+  EXPECT_TRUE(requests->models.empty());
+  EXPECT_EQ(encode_row(*requests, requests->rows.at(0)), R"({"id":"a","prompt":"p"})");
+  EXPECT_EQ(encode_row(*requests, requests->rows.at(1)), R"({"id":"b","prompt":"q","tools":[{"name":"f"}]})");
+  const auto broken = parse_requests(R"({"id":"a","prompt":"p","outcomes":{"m":}})", "r");
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().text(), HasSubstr("r:1"));
+}
+
 OutcomeTable random_table(base::Rng& rng) {
   OutcomeTable table;
   const auto models = 1 + rng.below(5);

@@ -14,6 +14,7 @@ constexpr double kLogFrom = 12;  // dearest over cheapest from which a log axis 
 constexpr int kSegmentSteps = 24;
 constexpr std::size_t kLabelledModels = 6;
 constexpr double kWide = 860;
+constexpr std::string_view kSingle = "single:";
 
 std::string colour_class(int colour) { return colour < 0 ? "c-other" : fmt::format("c{}", colour); }
 
@@ -101,7 +102,7 @@ std::string quality_figure(const Evaluation& evaluation, const Highlight& marks)
     const double y = 16 + kRow * static_cast<double>(i);
     const auto colour = colour_class(marks.colour_of(i));
     body += fmt::format(R"(<text class="name" x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", kNames - 10, y + 4,
-                        escaped(method.name));
+                        escaped(fitting_name(method.name)));
     body += fmt::format(R"(<line class="{} whisker" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)", colour,
                         at(method.quality_ci.low), y, at(method.quality_ci.high), y);
     body += fmt::format(R"(<circle class="{} fill" cx="{:.1f}" cy="{:.1f}" r="4.5"><title>)"
@@ -132,6 +133,8 @@ std::string curve_figure(const Evaluation& evaluation, const Highlight& marks) {
   for (const auto& method : evaluation.methods)
     if (method.curve) widen(method.curve->hull);
   widen(evaluation.oracle_curve);
+  for (const auto& baseline : evaluation.baselines)
+    if (baseline.name.starts_with(kSingle)) widen({{baseline.cost_usd_per_1k / 1000, baseline.quality}});
   Plot plot(kWide, 430,
             {log ? from * 0.8 : 0, to * 1.05, log ? Scale::kLog : Scale::kLinear,
              log ? "mean cost, USD per 1,000 requests (log scale)" : "mean cost, USD per 1,000 requests"},
@@ -150,8 +153,8 @@ std::string curve_figure(const Evaluation& evaluation, const Highlight& marks) {
   }
   std::size_t labelled = 0;
   for (const auto& baseline : evaluation.baselines) {
-    if (!baseline.name.starts_with("single:")) continue;
-    const std::string model = baseline.name.substr(7);
+    if (!baseline.name.starts_with(kSingle)) continue;
+    const std::string model = baseline.name.substr(kSingle.size());
     plot.dot(baseline.cost_usd_per_1k, baseline.quality, "single", model, 3);
     const bool on_hull = std::any_of(evaluation.zero_router.begin(), evaluation.zero_router.end(),
                                      [&](const auto& vertex) { return evaluation.models[vertex.label] == model; });
@@ -206,14 +209,14 @@ std::string latency_figure(const Evaluation& evaluation, const Highlight& marks)
     body += fmt::format(
         R"(<line class="grid" x1="{0:.1f}" y1="4" x2="{0:.1f}" y2="{1:.1f}"/><text class="tick" x="{0:.1f}" )"
         R"(y="{2:.1f}" )"
-        R"(text-anchor="middle">{3} us</text>)",
-        at(value), height - 24, height - 8, tick_label(value));
+        R"(text-anchor="middle">{3}</text>)",
+        at(value), height - 24, height - 8, time_label(value));
   for (std::size_t i = 0; i < evaluation.methods.size(); ++i) {
     const MethodScore& method = evaluation.methods[i];
     const double y = 15 + kRow * static_cast<double>(i);
     const auto colour = colour_class(marks.colour_of(i));
     body += fmt::format(R"(<text class="name" x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", kNames - 10, y + 4,
-                        escaped(method.name));
+                        escaped(fitting_name(method.name)));
     body += fmt::format(R"(<line class="{} whisker" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)", colour,
                         at(method.route_us_p50), y, at(method.route_us_p99), y);
     body +=

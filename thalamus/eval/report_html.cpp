@@ -18,7 +18,7 @@ constexpr std::string_view kStyle = R"css(
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1060px;padding:32px 22px 60px;background:var(--bg);color:var(--ink);
 font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-h1{font-size:25px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:34px 0 8px}
+h1{font-size:25px;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:18px;margin:34px 0 8px}
 p{margin:6px 0 12px;max-width:78ch}.sub{color:var(--soft);margin-bottom:18px}
 .words{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 18px}
 .words p{margin:5px 0}
@@ -28,15 +28,16 @@ table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:ta
 th,td{padding:5px 10px;border-bottom:1px solid var(--line);white-space:nowrap;text-align:right;font-weight:400}
 thead th{font-weight:600;color:var(--soft);font-size:12px;vertical-align:bottom}
 tbody tr:last-child>*{border-bottom:0}
-.first{text-align:left;font-weight:500}td.l{text-align:left}
-tr.reference>*{background:color-mix(in srgb,var(--c0) 9%,transparent)}
+.first{text-align:left;font-weight:500;position:sticky;left:0;background:var(--card)}td.l{text-align:left}
+tr.reference>*{background:color-mix(in srgb,var(--c0) 9%,var(--card))}
 td small,th small{color:var(--soft)}td.up{color:var(--up)}td.down{color:var(--down)}
 td.heat{color:var(--ink)}
 td.heat.up{background:color-mix(in srgb,var(--up) calc(var(--s)*45%),transparent)}
 td.heat.down{background:color-mix(in srgb,var(--down) calc(var(--s)*45%),transparent)}
 svg{width:100%;height:auto;display:block;background:var(--card);border:1px solid var(--line);border-radius:8px}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--soft)}
-svg .name,svg .label{fill:var(--ink)}svg .label{font-size:11px}
+svg .name,svg .label{fill:var(--ink)}svg .label{font-size:11px;paint-order:stroke;stroke:var(--card);
+stroke-width:3px}
 .grid{stroke:var(--line);stroke-width:1}
 .curve{fill:none;stroke-width:2.2;stroke-linejoin:round}.whisker{stroke-width:2.4;stroke-linecap:round}
 .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.c4{stroke:var(--c4)}
@@ -53,7 +54,8 @@ svg .name,svg .label{fill:var(--ink)}svg .label{font-size:11px}
 .key{display:inline-block;width:18px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle}
 .b0{background:var(--c0)}.b1{background:var(--c1)}.b2{background:var(--c2)}.b3{background:var(--c3)}
 .b4{background:var(--c4)}.b5{background:var(--c5)}.b6{background:var(--c6)}
-.key.dash{height:0;background:none;border-top:2px dashed var(--ink)}.key.dash.lookup{border-color:var(--c1)}
+.key.dash{height:0;width:24px;border-radius:0;background:none;border-top:2px dashed var(--ink)}
+.key.dash.lookup{border-color:var(--c1)}
 .key.dash.oracle{border-top:2px dotted var(--soft)}
 .key.round{width:9px;height:9px;border-radius:50%;border:1.4px solid var(--ink)}
 .small-plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:14px}
@@ -188,15 +190,26 @@ std::string short_name(std::string_view model) {
   return std::string(slash == std::string_view::npos ? model : model.substr(slash + 1));
 }
 
+std::string fitting_name(std::string_view name) {
+  constexpr std::size_t kFittingBytes = 24;
+  if (name.size() <= kFittingBytes) return std::string(name);
+  name.remove_prefix(name.size() - kFittingBytes);
+  while (!name.empty() && (static_cast<unsigned char>(name.front()) & 0xC0U) == 0x80U) name.remove_prefix(1);
+  return "\xe2\x80\xa6" + std::string(name);
+}
+
 std::string summary_words(const Evaluation& evaluation) {
   if (evaluation.methods.empty()) return "<p>No method was evaluated.</p>";
   const MethodScore* best = best_by(evaluation, [](const MethodScore& m) { return m.quality; });
+  const auto equals = std::count_if(evaluation.methods.begin(), evaluation.methods.end(),
+                                    [&](const MethodScore& m) { return &m != best && m.quality == best->quality; });
   std::string out = fmt::format(
-      "<p>Of {} methods <b>{}</b> collects the most quality, {:.4f}. Against always using the best single model that "
-      "is "
-      "{:+.4f}: {}. Against the best model per task, which is told the task, {:+.4f}: {}.</p>",
-      evaluation.methods.size(), escaped(best->name), best->quality, best->delta_best_single.mean,
-      verdict(best->delta_best_single), best->delta_task_lookup.mean, verdict(best->delta_task_lookup));
+      "<p>Of {} methods <b>{}</b> collects the most quality, {:.4f}{}. Against always using the best single model that "
+      "is {:+.4f}: {}. Against the best model per task, which is told the task, {:+.4f}: {}.</p>",
+      evaluation.methods.size(), escaped(best->name), best->quality,
+      equals > 0 ? fmt::format(", as much as {} other{}", equals, equals == 1 ? "" : "s") : "",
+      best->delta_best_single.mean, verdict(best->delta_best_single), best->delta_task_lookup.mean,
+      verdict(best->delta_task_lookup));
   return out + cost_words(evaluation) + reference_words(evaluation) + robustness_words(evaluation);
 }
 

@@ -15,6 +15,8 @@ namespace thalamus::eval {
 [[nodiscard]] std::string escaped(std::string_view text);
 /// Short names for axes: the part behind the last slash.
 [[nodiscard]] std::string short_name(std::string_view model);
+/// A name that fits beside a figure: of a long one its end, behind an ellipsis.
+[[nodiscard]] std::string fitting_name(std::string_view name);
 
 /// Which methods get a colour: the reference first, then by the order given; the rest are grey.
 struct Highlight {

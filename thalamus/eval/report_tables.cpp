@@ -114,7 +114,7 @@ std::string family_table(const Evaluation& evaluation) {
 
 std::string tasks_table(const Evaluation& evaluation, const Highlight& marks) {
   std::vector<std::string> columns{"task", "rows", "best single", "task lookup", "task oracle"};
-  for (const std::size_t i : marks.methods) columns.push_back(escaped(evaluation.methods[i].name));
+  for (const std::size_t i : marks.methods) columns.push_back(escaped(fitting_name(evaluation.methods[i].name)));
   std::string out = head(columns);
   const auto baseline = [&](std::string_view name) -> const BaselineScore* {
     for (const auto& row : evaluation.baselines)

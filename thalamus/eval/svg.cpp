@@ -44,6 +44,12 @@ std::vector<double> ticks(const Axis& axis, int count) {
 
 std::string tick_label(double value) { return fmt::format("{:.4g}", value); }
 
+std::string time_label(double microseconds) {
+  if (microseconds < 1e3) return fmt::format("{:.4g} us", microseconds);
+  return microseconds < 1e6 ? fmt::format("{:.4g} ms", microseconds / 1e3)
+                            : fmt::format("{:.4g} s", microseconds / 1e6);
+}
+
 Plot::Plot(double width, double height, Axis x, Axis y)
     : width_(width), height_(height), x_(std::move(x)), y_(std::move(y)) {
   draw_grid();

@@ -42,5 +42,7 @@ class Plot {
 /// Round values between the bounds, about `count` of them (powers of ten with 2 and 5 on a log axis).
 [[nodiscard]] std::vector<double> ticks(const Axis& axis, int count);
 [[nodiscard]] std::string tick_label(double value);
+/// Microseconds in the unit that keeps the number short: "20 us", "5 ms", "2 s".
+[[nodiscard]] std::string time_label(double microseconds);
 
 }  // namespace thalamus::eval

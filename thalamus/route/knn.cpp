@@ -4,7 +4,8 @@
 // vote, and the shares are preferences. On the sparse feature the uniform form is the reference of
 // methods/evaluation.md 7.3: cosines rounded to 1e-9, ties to the lower row, rows that share no term are never
 // neighbours, global means where there is none. A new model is told by outcomes on stored rows. Serving is O(postings
-// of the terms) on the sparse feature, O(rows * dimensions) on dense ones.
+// of the terms) on the sparse feature, O(rows * dimensions) on dense ones. Of more training rows than `rows` a seeded
+// sample is kept, so that a decision and the snapshot stay bounded; the means are those of all rows.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -21,6 +22,7 @@ struct KnnOptions {
   double power = 4;
   double shrinkage = 0;
   std::string space = "auto";
+  std::int64_t rows = 50'000;
   template <class Visitor>
   void fields(Visitor& visit) {
     visit("k", k, base::Range<std::int64_t>{1, static_cast<std::int64_t>(kNeighborsMax)}, "neighbours");
@@ -30,6 +32,7 @@ struct KnnOptions {
     visit("shrinkage", shrinkage, base::Range<double>{0, 1e6}, "neighbours that the global mean counts for");
     visit("space", space, base::Choices{{"auto", "sparse", "dense"}},
           "features of the cosine; auto prefers the sparse");
+    visit("rows", rows, base::Range<std::int64_t>{1, 4'000'000}, "training rows kept; of more a seeded sample");
   }
 };
 
@@ -126,8 +129,40 @@ class SparseKnn final : public PoolRouter {
   std::vector<Posting> postings_;
 };
 
-Result<std::unique_ptr<Router>> fit_knn(const TrainingSet& data, const base::OptionMap& values, base::Rng&) {
+/// A seeded sample of the rows, in their order: what a neighbour search reads of them.
+TrainingSet sample_of(const TrainingSet& data, std::size_t count, base::Rng& rng) {
+  std::vector<std::size_t> rows(data.rows);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  rng.shuffle(rows);
+  rows.resize(count);
+  std::sort(rows.begin(), rows.end());
+  const std::size_t models = data.models.size();
+  TrainingSet kept;
+  kept.models = data.models;
+  kept.rows = count;
+  kept.dense_size = data.dense_size;
+  kept.sparse.columns = data.sparse.columns;
+  for (const std::size_t row : rows) {
+    const auto dense = data.dense_row(row);
+    kept.dense.insert(kept.dense.end(), dense.begin(), dense.end());
+    const auto quality = std::span(data.quality).subspan(row * models, models);
+    kept.quality.insert(kept.quality.end(), quality.begin(), quality.end());
+    if (data.sparse.columns == 0) continue;
+    for (std::uint64_t i = data.sparse.offsets[row]; i < data.sparse.offsets[row + 1]; ++i) {
+      kept.sparse.ids.push_back(data.sparse.ids[i]);
+      kept.sparse.values.push_back(data.sparse.values[i]);
+    }
+    kept.sparse.offsets.push_back(kept.sparse.ids.size());
+  }
+  return kept;
+}
+
+Result<std::unique_ptr<Router>> fit_knn(const TrainingSet& all, const base::OptionMap& values, base::Rng& rng) {
   TRY(const auto options, base::parse_options<KnnOptions>(values));
+  const auto rows_max = static_cast<std::size_t>(options.rows);
+  TrainingSet sample;
+  if (all.rows > rows_max) sample = sample_of(all, rows_max, rng);
+  const TrainingSet& data = all.rows > rows_max ? sample : all;
   const bool has_sparse = data.sparse.columns > 0;
   if (options.space == "sparse" && !has_sparse)
     return fail(ErrorKind::kInvalidInput, "space: sparse needs a sparse feature; add the feature tfidf");
@@ -142,7 +177,7 @@ Result<std::unique_ptr<Router>> fit_knn(const TrainingSet& data, const base::Opt
   table.shrinkage = options.shrinkage;
   table.models = data.models.size();
   table.set_labels(data.quality);
-  for (const double mean : model_means(data).mean) table.means.push_back(static_cast<float>(mean));
+  for (const double mean : model_means(all).mean) table.means.push_back(static_cast<float>(mean));
   if (options.space == "sparse" || (options.space == "auto" && has_sparse))
     return std::make_unique<SparseKnn>(std::move(table), data.sparse);
   return std::make_unique<DenseNeighbors>(std::move(table), data.dense_size, unit_rows(data.dense, data.dense_size));

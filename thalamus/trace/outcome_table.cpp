@@ -19,7 +19,7 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 /// Collects rows; knows the columns by name and the ids that were used.
 class TableBuilder {
  public:
-  TableBuilder(const TableLimits& limits, Outcomes outcomes) : limits_(limits), outcomes_(outcomes) {}
+  TableBuilder(const TableLimits& limits, LineKind kind) : limits_(limits), kind_(kind) {}
 
   [[nodiscard]] Status add(std::string& line, std::uint64_t line_number) {
     if (line_number == 1 && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
@@ -29,7 +29,7 @@ class TableBuilder {
     }
     if (table_.rows.size() == limits_.rows_max)
       return fail(ErrorKind::kTooLarge, "more than {} rows; split the file", limits_.rows_max);
-    TRY(ParsedRow parsed, parser_.parse(line, outcomes_, limits_.models_max));
+    TRY(ParsedRow parsed, parser_.parse(line, kind_, limits_.models_max));
     const auto [earlier, fresh] = ids_.emplace(parsed.row.id, line_number);
     if (!fresh)
       return fail(ErrorKind::kInvalidInput, "field 'id': \"{}\" is on line {} already; ids must be unique",
@@ -46,7 +46,7 @@ class TableBuilder {
   [[nodiscard]] Result<OutcomeTable> finish(std::uint64_t lines, std::uint64_t content_hash) {
     if (lines == 0) return fail(ErrorKind::kInvalidInput, "the file is empty; expected one JSON object a line");
     if (table_.rows.empty()) return fail(ErrorKind::kInvalidInput, "no rows: all {} lines are blank", lines);
-    if (outcomes_ == Outcomes::kRequired && table_.models.empty())
+    if (kind_ == LineKind::kOutcomes && table_.models.empty())
       return fail(ErrorKind::kInvalidInput,
                   "field 'outcomes' is empty on every row; at least one row needs an outcome of one model");
     for (Row& row : table_.rows) row.cells.resize(table_.models.size());
@@ -66,7 +66,7 @@ class TableBuilder {
   }
 
   const TableLimits& limits_;
-  Outcomes outcomes_;
+  LineKind kind_;
   RowParser parser_;
   OutcomeTable table_;
   std::unordered_map<std::string, std::size_t> columns_;
@@ -79,10 +79,10 @@ std::unexpected<Error> placed(Error error, const std::string& name, std::uint64_
 }
 
 Result<OutcomeTable> read_all(Result<LineSource> opened, const std::string& name, const TableLimits& limits,
-                              Outcomes outcomes) {
+                              LineKind kind) {
   if (!opened) return placed(std::move(opened).error(), name, 0);
   LineSource source = std::move(opened).value();
-  TableBuilder builder(limits, outcomes);
+  TableBuilder builder(limits, kind);
   std::string line;
   for (;;) {
     const auto more = source.next(line);
@@ -156,19 +156,19 @@ Status OutcomeTable::keep_models(const std::vector<std::string>& names) {
 }
 
 Result<OutcomeTable> read_outcome_table(const std::filesystem::path& path, const TableLimits& limits) {
-  return read_all(LineSource::open(path, limits.line_bytes_max), path.string(), limits, Outcomes::kRequired);
+  return read_all(LineSource::open(path, limits.line_bytes_max), path.string(), limits, LineKind::kOutcomes);
 }
 
 Result<OutcomeTable> parse_outcome_table(std::string_view bytes, const std::string& name, const TableLimits& limits) {
-  return read_all(LineSource::from_bytes(bytes, limits.line_bytes_max), name, limits, Outcomes::kRequired);
+  return read_all(LineSource::from_bytes(bytes, limits.line_bytes_max), name, limits, LineKind::kOutcomes);
 }
 
 Result<OutcomeTable> read_requests(const std::filesystem::path& path, const TableLimits& limits) {
-  return read_all(LineSource::open(path, limits.line_bytes_max), path.string(), limits, Outcomes::kOptional);
+  return read_all(LineSource::open(path, limits.line_bytes_max), path.string(), limits, LineKind::kRequest);
 }
 
 Result<OutcomeTable> parse_requests(std::string_view bytes, const std::string& name, const TableLimits& limits) {
-  return read_all(LineSource::from_bytes(bytes, limits.line_bytes_max), name, limits, Outcomes::kOptional);
+  return read_all(LineSource::from_bytes(bytes, limits.line_bytes_max), name, limits, LineKind::kRequest);
 }
 
 std::string encode_row(const OutcomeTable& table, const Row& row) {

@@ -62,7 +62,8 @@ struct TableLimits {
 [[nodiscard]] Result<OutcomeTable> parse_outcome_table(std::string_view bytes, const std::string& name,
                                                        const TableLimits& limits = {});
 
-/// The same rows as requests: `outcomes` may be missing. What `route` and `probe` read.
+/// The same lines as requests: `id`, `prompt`, `messages` and `tools`. Whatever else a line has is not looked at, and
+/// the table has no models.
 [[nodiscard]] Result<OutcomeTable> read_requests(const std::filesystem::path& path, const TableLimits& limits = {});
 [[nodiscard]] Result<OutcomeTable> parse_requests(std::string_view bytes, const std::string& name,
                                                   const TableLimits& limits = {});

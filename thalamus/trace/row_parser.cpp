@@ -352,6 +352,12 @@ Status read_id(od::value& value, Draft& draft) {
   return {};
 }
 
+Status read_prompt(od::value& value, Draft& draft) {
+  TRY(draft.plain_prompt, read_string(value, "prompt"));
+  draft.has_prompt = true;
+  return {};
+}
+
 Status read_messages(od::value& value, Draft& draft, od::parser& inner) {
   if (!has_type(value, od::json_type::array)) return mistyped("messages", "an array", value);
   TRY(draft.parsed.row.messages, raw_array(value));
@@ -417,12 +423,12 @@ Status read_label(od::value& value, std::string_view field, std::string& label) 
   return {};
 }
 
-Status finish(Draft& draft, Outcomes outcomes) {
+Status finish(Draft& draft, LineKind kind) {
   Row& row = draft.parsed.row;
   if (!draft.has_id) return fail(ErrorKind::kInvalidInput, "field 'id' is missing; each row needs a unique id");
   if (!draft.has_prompt && !draft.has_messages)
     return fail(ErrorKind::kInvalidInput, "fields 'prompt' and 'messages' are both missing; give one of them");
-  if (outcomes == Outcomes::kRequired && !draft.has_outcomes)
+  if (kind == LineKind::kOutcomes && !draft.has_outcomes)
     return fail(ErrorKind::kInvalidInput, "field 'outcomes' is missing; expected {{\"model\":{{\"quality\":...}}}}");
   if (!draft.has_messages) {
     row.prompt = std::move(draft.plain_prompt);
@@ -446,7 +452,7 @@ struct RowParser::Parsers {
 RowParser::RowParser() : parsers_(std::make_unique<Parsers>()) {}
 RowParser::~RowParser() = default;
 
-Result<ParsedRow> RowParser::parse(std::string& line, Outcomes outcomes, std::size_t models_max) {
+Result<ParsedRow> RowParser::parse(std::string& line, LineKind kind, std::size_t models_max) {
   od::document document;
   if (const auto code = parsers_->line.iterate(padded(line)).get(document); code != simdjson::SUCCESS)
     return malformed(code);
@@ -459,20 +465,19 @@ Result<ParsedRow> RowParser::parse(std::string& line, Outcomes outcomes, std::si
   Draft draft;
   CHECK_OK(each_field(object, "", [&](const std::string& key, od::value& value) -> Status {
     if (key == "id") return read_id(value, draft);
-    if (key == "task") return read_label(value, "task", draft.parsed.row.task);
-    if (key == "subtask") return read_label(value, "subtask", draft.subtask);
     if (key == "messages") return read_messages(value, draft, parsers_->inner);
     if (key == "tools") return read_tools(value, draft, parsers_->inner);
+    if (key == "prompt") return read_prompt(value, draft);
+    if (kind == LineKind::kRequest) return walk(value, 1);
+    if (key == "task") return read_label(value, "task", draft.parsed.row.task);
+    if (key == "subtask") return read_label(value, "subtask", draft.subtask);
     if (key == "outcomes") return read_outcomes(value, draft, models_max);
     if (key == "contaminated") return read_flag(value, "contaminated", draft.parsed.row.contaminated);
-    if (key != "prompt") return walk(value, 1);
-    TRY(draft.plain_prompt, read_string(value, "prompt"));
-    draft.has_prompt = true;
-    return {};
+    return walk(value, 1);
   }));
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
     return fail(ErrorKind::kInvalidInput, "malformed JSON: something follows the end of the object");
-  CHECK_OK(finish(draft, outcomes));
+  CHECK_OK(finish(draft, kind));
   return std::move(draft.parsed);
 }
 

@@ -19,7 +19,9 @@ struct ParsedRow {
   std::vector<std::pair<std::string, Cell>> outcomes;  ///< in the order of the line
 };
 
-enum class Outcomes : std::uint8_t { kRequired, kOptional };
+/// What a line is read as: a row of an outcome table, or a request, of which nothing but `id`, `prompt`, `messages` and
+/// `tools` is looked at; the rest need only be JSON.
+enum class LineKind : std::uint8_t { kOutcomes, kRequest };
 
 /// Not thread-safe; keeps its buffers between lines.
 class RowParser {
@@ -29,7 +31,7 @@ class RowParser {
   RowParser& operator=(const RowParser&) = delete;
   ~RowParser();
   /// `line` gets spare capacity behind its end. Messages begin with the field: "field 'outcomes.small.quality': ...".
-  [[nodiscard]] Result<ParsedRow> parse(std::string& line, Outcomes outcomes, std::size_t models_max);
+  [[nodiscard]] Result<ParsedRow> parse(std::string& line, LineKind kind, std::size_t models_max);
   /// `messages` and `tools` of a recorded chat request; the rest of the row stays empty.
   [[nodiscard]] Result<Row> parse_body(std::string& body);
 
