@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The gateway over real sockets: answers, streams, fallback, failures after the commit point, records, bad input."""
 
+import http.server
 import json
 import os
 import signal
@@ -287,6 +288,65 @@ class Reload(unittest.TestCase):
 
     def test_a_web_page_cannot_reload(self):
         self.assertEqual(self.reload({"origin": "http://example.org"})[0], 403)
+
+
+class Collector:
+    """Takes OTLP over HTTP and keeps the bodies."""
+
+    def __init__(self):
+        bodies = self.bodies = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                bodies.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
+                self.send_response(200)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def spans(self):
+        return [span for _, body in self.bodies for resource in body["resourceSpans"]
+                for scope in resource["scopeSpans"] for span in scope["spans"]]
+
+
+class Observed(unittest.TestCase):
+    def setUp(self):
+        self.upstream = Upstream()
+        self.collector = Collector()
+        self.gateway = Gateway(f"spans: {{ url: 'http://127.0.0.1:{self.collector.port}/v1/traces' }}\n"
+                               "log: { access: true }\n" +
+                               routes_config(self.upstream.port, {"one": ["status-503", "echo"]}))
+
+    def tearDown(self):
+        self.gateway.close()
+        self.upstream.close()
+        self.collector.server.shutdown()
+        self.collector.server.server_close()
+
+    def test_spans_and_access_lines_tell_of_each_request(self):
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        status, headers, data = self.gateway.chat("one", "a secret question",
+                                                  {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        self.assertEqual(status, 200, data)
+        self.gateway.chat("one", "another", {"traceparent": f"00-{trace[::-1]}-00f067aa0ba902b7-00"})
+        self.gateway.stop()
+        spans = self.collector.spans()
+        self.assertEqual([span["name"] for span in spans], ["chat one", "call t-status-503", "call t-echo"])
+        self.assertEqual({span["traceId"] for span in spans}, {trace}, "the caller's flag says whether to tell")
+        lines = [json.loads(line.split(" info ", 1)[1]) for line in self.gateway.stderr().splitlines()
+                 if '"decision"' in line]
+        self.assertEqual(len(lines), 2)
+        self.assertEqual(lines[0]["decision"], headers["x-thalamus-decision"])
+        self.assertEqual(lines[0]["target"], "t-echo")
+        self.assertNotIn("secret question", self.gateway.stderr())
+        self.assertNotIn("secret question", json.dumps(self.collector.bodies))
 
 
 class AdminToken(unittest.TestCase):

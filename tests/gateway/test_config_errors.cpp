@@ -72,7 +72,7 @@ TEST(ConfigErrors, OfTheFileAsAWhole) {
       {server("provders: {}\n"), "c.yaml:5:1: unknown field 'provders', did you mean 'providers'?"},
       {server("zzzzzzzzzzzzzz: {}\n"),
        "c.yaml:5:1: unknown field 'zzzzzzzzzzzzzz'; known: version, listen, admin, admin_token, tls, allow_any_key, "
-       "threads, models_folder, log, limits, trace, providers, ..."},
+       "threads, models_folder, log, limits, trace, spans, ..."},
   });
 }
 

@@ -27,8 +27,9 @@ struct CallContext {
   const base::Clock& clock;
   Nanoseconds arrived{};
   net::Cancellation* client_gone = nullptr;
-  bool keep_answer = false;  ///< the operator opted in to recording content
-  bool strict = false;       ///< a translation that loses something is refused
+  bool keep_answer = false;      ///< the operator opted in to recording content
+  std::string_view traceparent;  ///< sent to the upstream; empty: none
+  bool strict = false;           ///< a translation that loses something is refused
 };
 
 /// What a call learned; valid after begin, complete after deliver.

@@ -21,6 +21,7 @@
 #include "thalamus/core/contract.h"
 #include "thalamus/core/target.h"
 #include "thalamus/dispatch/policy.h"
+#include "thalamus/gateway/span_exporter.h"
 
 namespace thalamus::gateway {
 
@@ -164,6 +165,8 @@ struct Config {
   std::uint32_t threads = 0;   ///< 0: one per core
   base::LogLevel log_level = base::LogLevel::kInfo;
   std::filesystem::path log_file;  ///< empty: standard error
+  bool access_log = false;         ///< a line for each request
+  SpanOptions spans;
   std::filesystem::path models_folder;
   GatewayLimits limits;
   TraceOptions trace;

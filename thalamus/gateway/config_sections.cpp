@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "thalamus/base/text.h"
+#include "thalamus/net/stream.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -85,6 +86,21 @@ void read_trace(Fields& top, TraceOptions& trace) {
   fields.finish();
 }
 
+void read_spans(Fields& top, SpanOptions& spans) {
+  const YamlNode* node = top.get("spans");
+  if (node == nullptr) return;
+  Fields fields(top.reader(), *node, "spans");
+  if (fields.need("url", "where the collector takes OTLP over HTTP, as http://127.0.0.1:4318/v1/traces") != nullptr)
+    fields.text("url", spans.url);
+  if (!spans.url.empty()) {
+    if (const auto endpoint = net::parse_base_url(spans.url); !endpoint) fields.error("url", endpoint.error().message);
+  }
+  static const std::vector<std::string> kNames = {"latest", "legacy"};
+  if (const auto names = fields.choice("semconv", kNames)) spans.names = static_cast<SemanticConventions>(*names);
+  fields.number("sample", spans.sample, 0, 1);
+  fields.finish();
+}
+
 void read_log(Fields& top, Config& config) {
   const YamlNode* node = top.get("log");
   if (node == nullptr) return;
@@ -92,6 +108,7 @@ void read_log(Fields& top, Config& config) {
   static const std::vector<std::string> kLevels = {"debug", "info", "warning", "error"};
   if (const auto level = fields.choice("level", kLevels)) config.log_level = static_cast<base::LogLevel>(*level);
   fields.path("file", config.log_file);
+  fields.flag("access", config.access_log);
   fields.finish();
 }
 
@@ -144,6 +161,7 @@ void read_server(Fields& top, Config& config, ConfigMarks& marks) {
   read_log(top, config);
   read_limits(top, config.limits);
   read_trace(top, config.trace);
+  read_spans(top, config.spans);
 }
 
 void read_target_limits(Fields& owner, dispatch::TargetLimits& limits) {

@@ -11,6 +11,7 @@
 #include "thalamus/core/estimate.h"
 #include "thalamus/core/plan.h"
 #include "thalamus/feature/description.h"
+#include "thalamus/gateway/span_exporter.h"
 #include "thalamus/gateway/telemetry.h"
 #include "thalamus/net/http_client.h"
 #include "thalamus/route/snapshot.h"
@@ -25,6 +26,8 @@ struct Shared {
   const base::Clock& clock;
   Telemetry& telemetry;
   trace::RecordLog* records = nullptr;  ///< null: recording is off
+  SpanExporter* spans = nullptr;        ///< null: no collector is configured
+  bool access_log = false;              ///< a line of the log for each request
 };
 
 struct CoreState {

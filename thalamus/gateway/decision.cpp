@@ -137,6 +137,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
   base::append_hex64(decision.id, core.rng.next());
   const Config& config = runtime.config();
   TRY(const VirtualKey* key, check_key(config, http.headers, core.shared.clock));
+  if (key != nullptr) decision.key = key->name;
   wire::DecodeLimits limits;
   limits.body_bytes_max = config.limits.body_bytes_max;
   limits.depth_max = config.limits.depth_max;

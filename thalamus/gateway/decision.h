@@ -13,6 +13,7 @@ namespace thalamus::gateway {
 
 struct Decision {
   std::string id;
+  std::string key;  ///< the virtual key's name; empty without keys
   const RouteRuntime* route = nullptr;
   core::Contract contract;
   core::Plan plan;

@@ -80,6 +80,7 @@ class Gateway::Impl final : public Facts {
     TRY(auto listener, net::Listener::bind(config.listen.host, config.listen.port));
     TRY(auto admin, net::Listener::bind(config.admin.host, config.admin.port));
     CHECK_OK(open_records(config.trace));
+    CHECK_OK(open_spans(config));
     sockets_ = folder_ / fmt::format("run-{}", listener.port());
     std::filesystem::create_directories(sockets_, error);
     if (error) return fail_at(sockets_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
@@ -112,6 +113,7 @@ class Gateway::Impl final : public Facts {
     flush_records();
     cores_.clear();
     records_.reset();
+    spans_.reset();
   }
 
   [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override {
@@ -190,6 +192,14 @@ class Gateway::Impl final : public Facts {
     TRY(records_, trace::RecordLog::open(options));
     if (!records_->repaired().empty()) base::log_warning("trace repaired: {}", records_->repaired());
     shared_.records = records_.get();
+    return {};
+  }
+
+  Status open_spans(const Config& config) {
+    shared_.access_log = config.access_log;
+    if (config.spans.url.empty()) return {};
+    TRY(spans_, SpanExporter::start(config.spans, clock_));
+    shared_.spans = spans_.get();
     return {};
   }
 
@@ -306,6 +316,7 @@ class Gateway::Impl final : public Facts {
   std::mutex reload_mutex_;
   asio::thread_pool reload_pool_{1};
   std::unique_ptr<trace::RecordLog> records_;
+  std::unique_ptr<SpanExporter> spans_;
   net::ServerLimits limits_;
   net::ErrorBody error_body_ = http_error_body;
   std::vector<std::unique_ptr<Core>> cores_;

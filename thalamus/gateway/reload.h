@@ -16,8 +16,8 @@ struct ReloadReport {
   std::vector<std::string> warnings;
 };
 
-/// kConflict that names what cannot change while the gateway runs: addresses, threads, the trace, the limits of the
-/// HTTP layer, and the servers that it manages.
+/// kConflict that names what cannot change while the gateway runs: addresses, threads, the log, the trace, the spans,
+/// the limits of the HTTP layer, and the servers that it manages.
 [[nodiscard]] Status check_reloadable(const Runtime& running, const Runtime& wanted);
 [[nodiscard]] std::string to_json(const ReloadReport& report);
 

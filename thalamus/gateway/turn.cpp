@@ -7,6 +7,7 @@
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/json_writer.h"
+#include "thalamus/base/log.h"
 #include "thalamus/base/text.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
@@ -36,6 +37,8 @@ struct TurnState {
   bool committed = false;
   int status = 200;
   std::string answer;
+  std::optional<TraceParent> parent;  ///< the caller's span
+  std::string traceparent;            ///< ours, for upstreams; empty where this turn is not told to a collector
 };
 
 /// The decision's name is the request's, under the names that the official clients read.
@@ -189,6 +192,7 @@ std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
                       .arrived = turn.http.arrived,
                       .client_gone = &turn.responder.client_gone(),
                       .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
+                      .traceparent = turn.traceparent,
                       .strict = route.strict};
   if (target >= route.model_count)
     return make_answer_call(context, tool_answer(turn, *turn.decision.solution, route.targets[target].name));
@@ -307,6 +311,48 @@ Error final_error(const TurnState& turn) {
           last.where};
 }
 
+/// Whether this turn is told to the collector: the caller's own word counts, otherwise the share.
+void choose_span(TurnState& turn) {
+  const Shared& shared = turn.core.shared;
+  if (shared.spans == nullptr) return;
+  if (const auto header = turn.http.headers.get("traceparent")) turn.parent = parse_traceparent(*header);
+  const double sample = shared.spans->options().sample;
+  const bool told = turn.parent ? turn.parent->sampled : sample >= 1 || turn.core.rng.uniform() < sample;
+  if (told) turn.traceparent = traceparent_of(turn.decision.id, turn.parent);
+}
+
+/// For the access log and the collector, where either wants it.
+void tell(TurnState& turn) {
+  Shared& shared = turn.core.shared;
+  const bool spans = !turn.traceparent.empty();
+  if (!spans && !shared.access_log) return;
+  TurnSummary summary;
+  summary.arrived_unix_ns = shared.clock.unix_ns() - turn.outcome.total.value;
+  summary.decide = turn.decision.duration;
+  summary.decision_id = turn.decision.id;
+  summary.format = turn.format.name();
+  summary.key = turn.decision.key;
+  summary.model = turn.request.model;
+  summary.stream = turn.request.stream;
+  summary.status = turn.status;
+  summary.outcome = turn.outcome;
+  summary.parent = turn.parent;
+  if (const RouteRuntime* route = turn.decision.route; route != nullptr) {
+    summary.route = route->name;
+    for (const core::Attempt& attempt : turn.outcome.attempts)
+      summary.attempted.push_back(route->targets[attempt.target].name);
+    if (const auto by = turn.outcome.answered_by) {
+      summary.target = route->targets[*by].name;
+      if (*by < route->model_count) {
+        summary.address = route->upstream[*by]->endpoint.host;
+        summary.upstream_model = route->upstream[*by]->model_id;
+      }
+    }
+  }
+  if (shared.access_log) base::log_info("{}", access_line(summary));
+  if (spans) shared.spans->add(std::move(summary));
+}
+
 void record(TurnState& turn) {
   Shared& shared = turn.core.shared;
   const Nanoseconds total = shared.clock.now() - turn.http.arrived;
@@ -314,6 +360,7 @@ void record(TurnState& turn) {
   const std::string_view route = turn.decision.route != nullptr ? std::string_view(turn.decision.route->name) : "";
   shared.telemetry.request(turn.core.index, route, turn.status);
   shared.telemetry.turn_seconds(turn.core.index, total.seconds());
+  tell(turn);
   if (shared.records == nullptr || turn.decision.route == nullptr) return;
   core::Turn record = turn.decision.to_turn(turn.runtime->generation());
   record.arrived_unix_ns = shared.clock.unix_ns() - total.value;
@@ -357,9 +404,12 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .decision = {},
                  .outcome = {},
                  .last_failure = {},
-                 .answer = {}};
+                 .answer = {},
+                 .parent = {},
+                 .traceparent = {}};
   core.shared.telemetry.in_flight(core.index, 1);
   auto prepared = prepare(core, *turn.runtime, format, http, turn.request, turn.decision);
+  choose_span(turn);
   if (prepared && turn.decision.stands_in) co_await decide_with_slow_features(core, turn.request, turn.decision);
   if (!prepared) {
     co_await send_error(turn, prepared.error());

@@ -66,6 +66,7 @@ class UpstreamCall final : public Call {
     net::HttpCall http;
     http.path = target_.path;
     http.headers = target_.headers;
+    if (!context_.traceparent.empty()) http.headers.set("traceparent", std::string(context_.traceparent));
     http.body = forwarded_;
     net::CallLimits limits;
     limits.connect_timeout = limits_.connect_timeout;
