@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "thalamus/base/rng.h"
@@ -128,6 +129,45 @@ TEST_P(PolicyContract, NeverPassesALimitUnderEightThreads) {
   for (std::uint16_t target = 0; target < limits.size(); ++target)
     for (std::uint32_t i = 0; i < limits[target].concurrency_max; ++i)
       EXPECT_EQ(policy->admit(target, Nanoseconds::from_seconds(3600)), Admission::kAdmitted);
+}
+
+/// Keeps what a waiter was told; of one thread.
+struct Told final : Waker {
+  void wake(std::uint64_t cookie, WakeReason reason) noexcept override { news.emplace_back(cookie, reason); }
+  std::vector<std::pair<std::uint64_t, WakeReason>> news;
+};
+
+TEST_P(PolicyContract, WakesThoseWhoWaitInTheirOrder) {
+  const std::array limits{limits_of(1, 2)};
+  const auto policy = make(limits);
+  Told told;
+  ASSERT_EQ(policy->admit(0, {}), Admission::kAdmitted);
+  ASSERT_EQ(policy->admit(0, {}), Admission::kQueue);
+  const auto first = policy->wait(0, told, 1);
+  const auto second = policy->wait(0, told, 2);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(policy->wait(0, told, 3).has_value()) << "the queue is full";
+  policy->finish(end_of(0, 1), {});
+  ASSERT_EQ(told.news.size(), 1U);
+  EXPECT_EQ(told.news[0], std::pair(std::uint64_t{1}, WakeReason::kPlace));
+  EXPECT_FALSE(policy->leave(0, *first));
+  EXPECT_TRUE(policy->leave(0, *second));
+  CallEnd unused = end_of(0, 0);
+  unused.unused = true;
+  policy->finish(unused, {});
+  EXPECT_EQ(told.news.size(), 1U);
+  EXPECT_EQ(policy->admit(0, {}), Admission::kAdmitted);
+}
+
+TEST_P(PolicyContract, TellsThoseWhoWaitThatTheTargetIsDown) {
+  const std::array limits{limits_of(1, 2)};
+  const auto policy = make(limits);
+  Told told;
+  ASSERT_EQ(policy->admit(0, {}), Admission::kAdmitted);
+  ASSERT_TRUE(policy->wait(0, told, 7).has_value());
+  policy->set_healthy(0, false);
+  ASSERT_EQ(told.news.size(), 1U);
+  EXPECT_EQ(told.news[0], std::pair(std::uint64_t{7}, WakeReason::kDown));
 }
 
 // Two threads that do nothing else meet between a policy's look at its counter and its step.

@@ -68,6 +68,18 @@ TEST(InFlight, ExpectsTheMeanDurationOverThePlacesForEachCallerAhead) {
   EXPECT_DOUBLE_EQ(policy->state(0, {}).queue_seconds, 3.0);
 }
 
+TEST(InFlight, LearnsNothingFromAPlaceThatWasNotUsed) {
+  const auto policy = one_target(1, 4, {{"weight", "1"}});
+  (void)policy->admit(0, {});
+  policy->finish(ended(4), {});
+  (void)policy->admit(0, {});
+  CallEnd unused = ended(0);
+  unused.unused = true;
+  policy->finish(unused, {});
+  (void)policy->admit(0, {});
+  EXPECT_DOUBLE_EQ(policy->state(0, {}).queue_seconds, 4);
+}
+
 TEST(InFlight, GuessesTheDurationBeforeACallHasEnded) {
   const auto policy = one_target(1, 4, {{"seconds_guess", "7"}});
   (void)policy->admit(0, {});

@@ -290,6 +290,111 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.reload({"origin": "http://example.org"})[0], 403)
 
 
+class Resilience(unittest.TestCase):
+    """Several keys and replicas, retries, contexts and deadlines of one provider."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.upstream = Upstream()
+        cls.other = Upstream()
+        url = f"http://127.0.0.1:{cls.upstream.port}/v1"
+        dead = f"http://127.0.0.1:{free_port()}/v1"
+        cls.gateway = Gateway(f"""
+providers:
+  one: {{ base_url: '{url}', key: {CANARY} }}
+  keys: {{ base_url: '{url}', keys: [{CANARY}-first, {CANARY}-second] }}
+  replicas: {{ base_url: '{dead}', replicas: ['http://127.0.0.1:{cls.other.port}/v1'], timeouts: {{ connect_ms: 500 }} }}
+  hedged: {{ base_url: '{url}', hedge: {{ enabled: true, min_delay_ms: 50, observations_min: 5, ratio: 1, burst: 100 }} }}
+  trickle: {{ base_url: '{url}', slow_stream: {{ bytes_per_second: 100000, window: 200ms }} }}
+models:
+  - {{ name: flaky, provider: one, id: flaky-2 }}
+  - {{ name: wrong, provider: one, id: status-400 }}
+  - {{ name: small, provider: one, id: overflow, context: 1000 }}
+  - {{ name: medium, provider: one, id: overflow, context: 900 }}
+  - {{ name: large, provider: one, id: ok, context: 100000 }}
+  - {{ name: slow, provider: one, id: slow-3000 }}
+  - {{ name: limited, provider: keys, id: second-key }}
+  - {{ name: dead-key, provider: keys, id: live-key }}
+  - {{ name: anywhere, provider: replicas, id: ok }}
+  - {{ name: drip, provider: trickle, id: drip-100 }}
+  - {{ name: one-slot, provider: one, id: slow-200, concurrency: 1, queue: 8 }}
+routes:
+  - {{ name: growing, targets: [small, medium, large] }}
+""")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+        cls.upstream.close()
+        cls.other.close()
+
+    def attempts(self, headers):
+        records, _ = self.gateway.records()
+        for record in records:
+            if record["decision_id"] == headers["x-thalamus-decision"]:
+                return [(a["target"], a["status"]) for a in record["outcome"]["attempts"]]
+        self.fail("no record")
+
+    def ask(self, model, content, headers=None, **fields):
+        status, answer_headers, data = self.gateway.chat(model, content, headers, **fields)
+        return status, answer_headers, data
+
+    def test_a_single_target_is_tried_again(self):
+        status, headers, data = self.ask("flaky", "try again, please")
+        self.assertEqual(status, 200, data)
+        self.assertEqual(self.attempts(headers), [("flaky", 503), ("flaky", 503), ("flaky", 200)])
+
+    def test_a_wrong_request_is_not(self):
+        status, headers, _ = self.ask("wrong", "wrong")
+        self.assertEqual(status, 400)
+        self.assertEqual(headers["x-should-retry"], "false")
+        self.assertEqual(self.attempts(headers), [("wrong", 400)])
+
+    def test_a_request_too_long_goes_where_there_is_more_context(self):
+        status, headers, data = self.ask("growing", "long")
+        self.assertEqual(status, 200, data)
+        self.assertEqual(self.attempts(headers), [("small", 400), ("large", 200)], "medium holds even less")
+
+    def test_a_limited_key_rests_and_a_dead_one_is_not_used_again(self):
+        for i in range(8):
+            self.assertEqual(self.ask("limited", f"limited {i}")[0], 200)
+        used = [self.attempts(self.ask("dead-key", f"dead {i}")[1]) for i in range(8)]
+        self.assertLessEqual(sum(status == 401 for attempts in used for _, status in attempts), 1)
+
+    def test_a_dead_replica_is_passed_over(self):
+        for i in range(12):
+            self.assertEqual(self.ask("anywhere", f"question {i}")[0], 200)
+
+    def test_the_clients_deadline_is_kept(self):
+        begun = time.monotonic()
+        status, headers, data = self.ask("slow", "soon", {"x-thalamus-deadline-ms": "300"})
+        self.assertEqual(status, 504, data)
+        self.assertLess(time.monotonic() - begun, 1.5)
+        self.assertIn("x-thalamus-deadline-ms", json.loads(data)["error"]["message"])
+        status, _, data = self.ask("slow", "soon", {"x-thalamus-deadline-ms": "-5"})
+        self.assertEqual(status, 400, data)
+        self.assertIn("x-thalamus-deadline-ms", json.loads(data)["error"]["message"])
+
+    def test_a_trickle_is_given_up(self):
+        begun = time.monotonic()
+        status, _, data = self.ask("drip", "slowly", stream=True)
+        self.assertEqual(status, 200)
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertIn("slower than its floor", frames(data)[-1])
+
+    def test_those_who_wait_for_a_slot_get_it_in_turn(self):
+        statuses = []
+        threads = [threading.Thread(target=lambda i=i: statuses.append(self.ask("one-slot", f"slot {i}")[0]))
+                   for i in range(6)]
+        begun = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(statuses, [200] * 6)
+        self.assertGreater(time.monotonic() - begun, 1.1, "one at a time")
+
+
 class Collector:
     """Takes OTLP over HTTP and keeps the bodies."""
 

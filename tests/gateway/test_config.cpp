@@ -73,7 +73,7 @@ tests:
   - { ask: "What is 17 * 23?", expect: { target: calculator } }
 )");
   ASSERT_EQ(config.providers.size(), 2U);
-  EXPECT_EQ(config.providers[0].key.reveal(), kCanary);
+  EXPECT_EQ(config.providers[0].keys.at(0).reveal(), kCanary);
   EXPECT_TRUE(config.providers[0].remote);
   EXPECT_FALSE(config.providers[1].remote);
   EXPECT_EQ(config.providers[1].model_file->file, "/home/somebody/.cache/thalamus/models/qwen2.5-coder-0.5b.gguf");
@@ -182,7 +182,7 @@ routes: [{ name: auto, targets: [m] }]
 )";
   const auto config = load_config(folder / "c.yaml", environment());
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->providers[0].key.reveal(), kCanary);
+  EXPECT_EQ(config->providers[0].keys.at(0).reveal(), kCanary);
   EXPECT_TRUE(config->warnings.empty());
   std::filesystem::remove_all(folder);
 }
@@ -347,7 +347,7 @@ TEST(Config, NeverShowsACredential) {
   EXPECT_THAT(describe(good), HasSubstr("key: \"[secret]\""));
   for (const auto& warning : good.warnings) EXPECT_THAT(warning.text(), Not(HasSubstr(kCanary)));
   std::ostringstream out;
-  out << good.providers[0].key << Secret();
+  out << good.providers[0].keys.at(0) << Secret();
   EXPECT_EQ(out.str(), "[secret][no secret]");
 }
 

@@ -20,8 +20,10 @@ namespace asio = boost::asio;
 
 constexpr const char* kConfig = R"(version: 1
 providers:
-  first: { base_url: "http://first:80/v1", concurrency: 1, timeouts: { first_byte_ms: 200, idle_ms: 200 } }
-  second: { base_url: "http://second:80/v1", concurrency: 1, timeouts: { first_byte_ms: 200, idle_ms: 200 } }
+  first: { base_url: "http://first:80/v1", concurrency: 1, timeouts: { first_byte_ms: 200, idle_ms: 200 },
+           endpoints: { breaker_failures: 0, ejection_failures: 0, failure_share: 0 }, retries: { attempts_max: 1 } }
+  second: { base_url: "http://second:80/v1", concurrency: 1, timeouts: { first_byte_ms: 200, idle_ms: 200 },
+            endpoints: { breaker_failures: 0, ejection_failures: 0, failure_share: 0 }, retries: { attempts_max: 1 } }
 models:
   - { name: a, provider: first, id: model-a, price: { input: 1, output: 1 } }
   - { name: b, provider: second, id: model-b, price: { input: 1, output: 1 } }

@@ -145,6 +145,15 @@ const wire::Format* format_at(const std::string& path) {
   return found != nullptr ? found : wire::find_format_at("/v1" + plain);
 }
 
+std::string error_body(const wire::Format& format, const Script& script) {
+  const ErrorKind kind = script.status == 429 ? ErrorKind::kLimitExceeded : ErrorKind::kUpstream;
+  const std::string message =
+      script.message.empty() ? fmt::format("scripted status {}", script.status) : script.message;
+  if (script.code.empty()) return format.encode_error({kind, message, {}});
+  return fmt::format(R"({{"error":{{"message":"{}","type":"invalid_request_error","code":"{}"}}}})", message,
+                     script.code);
+}
+
 asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) {
   const wire::Format* format = format_at(http.path);
   if (format == nullptr) {
@@ -156,12 +165,12 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
     co_await send(responder, 400, format->encode_error(request.error()));
     co_return;
   }
-  Script script = upstream::script_of(*request, http.body);
+  const auto bearer = http.headers.get("authorization");
+  Script script =
+      upstream::script_of(*request, http.body, bearer ? *bearer : http.headers.get("x-api-key").value_or(""));
   if (script.wait.count() > 0) co_await pause(script.wait, responder.client_gone());
   if (script.status != 200) {
-    const ErrorKind kind = script.status == 429 ? ErrorKind::kLimitExceeded : ErrorKind::kUpstream;
-    const Error error{kind, fmt::format("scripted status {}", script.status), {}};
-    co_await send(responder, script.status, format->encode_error(error), script.retry_after_s);
+    co_await send(responder, script.status, error_body(*format, script), script.retry_after_s);
   } else if (script.fault == Break::kStall) {
     co_await pause(kForever, responder.client_gone());
   } else if (script.fault == Break::kGarbage) {

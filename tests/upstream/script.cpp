@@ -136,7 +136,7 @@ bool set_fault(std::string_view command, Script& script) {
 
 }  // namespace
 
-Script script_of(const core::Request& request, std::string_view body) {
+Script script_of(const core::Request& request, std::string_view body, std::string_view credential) {
   const std::string_view command = request.model;
   Script script = plain(request, number_after(command, "ok-", kPieces));
   if (set_fault(command, script) || set_content(command, request, script)) return script;
@@ -148,6 +148,13 @@ Script script_of(const core::Request& request, std::string_view body) {
   if (const int pause = number_after(command, "drip-", 0); pause > 0) {
     script = plain(request, kDripPieces);
     script.between = std::chrono::milliseconds(pause);
+  }
+  if (command == "second-key" && credential.find("second") == std::string_view::npos) script.status = 429;
+  if (command == "live-key" && credential.find("second") == std::string_view::npos) script.status = 401;
+  if (command == "overflow") {
+    script.status = 400;
+    script.message = "This model's maximum context length is 100 tokens";
+    script.code = "context_length_exceeded";
   }
   if (command == "echo") say(script, std::string(body));
   return script;

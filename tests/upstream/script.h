@@ -27,6 +27,8 @@ enum class Break {
 /// One answer: what is said, how it streams, and what goes wrong.
 struct Script {
   int status = 200;        ///< of another than 200 the body is an error
+  std::string message;     ///< of an error; empty: "scripted status 503"
+  std::string code;        ///< of an error, where the protocol has codes
   int retry_after_s = -1;  ///< sent as a header; below 0: not
   std::chrono::milliseconds wait{0};
   std::chrono::milliseconds between{0};  ///< pieces of a stream
@@ -35,7 +37,8 @@ struct Script {
   std::vector<core::Delta> deltas;  ///< the answer in pieces
 };
 
-/// The script that the model's name commands; the head of main.cpp lists the commands.
-[[nodiscard]] Script script_of(const core::Request& request, std::string_view body);
+/// The script that the model's name commands; the head of main.cpp lists the commands. `credential` is what the client
+/// sent as its key, in whichever header.
+[[nodiscard]] Script script_of(const core::Request& request, std::string_view body, std::string_view credential);
 
 }  // namespace thalamus::upstream

@@ -1,12 +1,13 @@
 // At most `concurrency_max` calls of a target at a time, at most `queue_length_max` callers waiting for one. The
 // expected wait is that of a queue with c servers that are all busy: a place is freed every s/c seconds, where s is the
 // mean time a call holds its place, so the (w+1)-th waiter waits (w+1) s/c. The mean is exponentially weighted over all
-// ends: a call that failed or was given up held its place too. Lock-free; one cache line a target; O(1) a call.
+// ends: a call that failed or was given up held its place too. Lock-free; O(1) a call while nobody waits.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "thalamus/base/assert.h"
@@ -27,93 +28,80 @@ struct InFlightOptions {
 };
 
 constexpr double kUnseen = -1;
-constexpr std::size_t kCacheLine = 64;
 
-struct alignas(kCacheLine) Slot {
-  std::atomic<std::uint32_t> in_flight{0};
-  std::atomic<std::uint32_t> waiting{0};
-  std::atomic<bool> healthy{true};
+struct alignas(64) Slot {
+  explicit Slot(const TargetLimits& limits) : places(limits.concurrency_max, limits.queue_length_max) {}
+  PlaceQueue places;
   std::atomic<double> seconds_mean{kUnseen};
-  std::uint32_t concurrency_max = 0;
-  std::uint32_t queue_length_max = 0;
 };
-static_assert(sizeof(Slot) == kCacheLine);
-
-// Adds one unless that would pass `limit`. Relaxed: the counters order nothing but themselves.
-bool take(std::atomic<std::uint32_t>& counter, std::uint32_t limit) noexcept {
-  std::uint32_t seen = counter.load(std::memory_order_relaxed);
-  while (seen < limit) {
-    if (counter.compare_exchange_weak(seen, seen + 1, std::memory_order_relaxed)) return true;
-  }
-  return false;
-}
-
-void give_back(std::atomic<std::uint32_t>& counter) noexcept {
-  const std::uint32_t before = counter.fetch_sub(1, std::memory_order_relaxed);
-  THALAMUS_ASSERT(before > 0);  // every end has one beginning
-}
 
 class InFlight final : public Policy {
  public:
-  InFlight(std::span<const TargetLimits> limits, const InFlightOptions& options)
-      : options_(options), count_(limits.size()), slots_(std::make_unique<Slot[]>(limits.size())) {
-    for (std::size_t i = 0; i < count_; ++i) {
-      slots_[i].concurrency_max = limits[i].concurrency_max;
-      slots_[i].queue_length_max = limits[i].queue_length_max;
-    }
+  InFlight(std::span<const TargetLimits> limits, const InFlightOptions& options) : options_(options) {
+    for (const auto& limit : limits) slots_.push_back(std::make_unique<Slot>(limit));
   }
 
   [[nodiscard]] Admission admit(std::uint16_t target, Nanoseconds) noexcept override {
-    Slot& slot = at(target);
-    if (!slot.healthy.load(std::memory_order_relaxed)) return Admission::kRefused;
-    const std::uint32_t limit = slot.concurrency_max == 0 ? UINT32_MAX : slot.concurrency_max;
-    if (take(slot.in_flight, limit)) return Admission::kAdmitted;
-    return slot.queue_length_max == 0 ? Admission::kRefused : Admission::kQueue;
+    PlaceQueue& places = at(target).places;
+    switch (places.take()) {
+      case PlaceQueue::Entry::kPlace: return Admission::kAdmitted;
+      case PlaceQueue::Entry::kDown: return Admission::kRefused;
+      case PlaceQueue::Entry::kQueue: break;
+    }
+    return places.queue_length_max() == 0 ? Admission::kRefused : Admission::kQueue;
   }
 
   void finish(const CallEnd& end, Nanoseconds) noexcept override {
     Slot& slot = at(end.target);
-    give_back(slot.in_flight);
-    const double seconds = std::max(0.0, end.duration.seconds());
-    double mean = slot.seconds_mean.load(std::memory_order_relaxed);
-    double next = 0;
-    do {
-      next = mean < 0 ? seconds : mean + options_.weight * (seconds - mean);
-    } while (!slot.seconds_mean.compare_exchange_weak(mean, next, std::memory_order_relaxed));
+    if (!end.unused) {
+      const double seconds = std::max(0.0, end.duration.seconds());
+      double mean = slot.seconds_mean.load(std::memory_order_relaxed);
+      double next = 0;
+      do {
+        next = mean < 0 ? seconds : mean + options_.weight * (seconds - mean);
+      } while (!slot.seconds_mean.compare_exchange_weak(mean, next, std::memory_order_relaxed));
+    }
+    slot.places.give_back();
+  }
+
+  [[nodiscard]] std::optional<WaitTicket> wait(std::uint16_t target, Waker& waker,
+                                               std::uint64_t cookie) noexcept override {
+    return at(target).places.wait(waker, cookie);
+  }
+
+  [[nodiscard]] bool leave(std::uint16_t target, const WaitTicket& ticket) noexcept override {
+    return at(target).places.leave(ticket);
   }
 
   [[nodiscard]] bool queue(std::uint16_t target, QueueStep step) noexcept override {
-    Slot& slot = at(target);
-    if (step == QueueStep::kEnter) return take(slot.waiting, slot.queue_length_max);
-    give_back(slot.waiting);
+    PlaceQueue& places = at(target).places;
+    if (step == QueueStep::kEnter) return places.enter_polling();
+    places.leave_polling();
     return true;
   }
 
   [[nodiscard]] core::TargetState state(std::uint16_t target, Nanoseconds) const noexcept override {
     const Slot& slot = at(target);
     core::TargetState state;
-    state.healthy = slot.healthy.load(std::memory_order_relaxed);
-    const std::uint32_t limit = slot.concurrency_max;
-    if (limit == 0 || slot.in_flight.load(std::memory_order_relaxed) < limit) return state;
+    state.healthy = slot.places.up();
+    const std::uint32_t limit = slot.places.places_max();
+    if (limit == 0 || slot.places.in_flight() < limit) return state;
     const double mean = slot.seconds_mean.load(std::memory_order_relaxed);
-    const double ahead = static_cast<double>(slot.waiting.load(std::memory_order_relaxed)) + 1;
+    const double ahead = static_cast<double>(slot.places.waiting()) + 1;
     state.queue_seconds = ahead * (mean < 0 ? options_.seconds_guess : mean) / static_cast<double>(limit);
     return state;
   }
 
-  void set_healthy(std::uint16_t target, bool healthy) noexcept override {
-    at(target).healthy.store(healthy, std::memory_order_relaxed);
-  }
+  void set_healthy(std::uint16_t target, bool healthy) noexcept override { at(target).places.set_up(healthy); }
 
  private:
   [[nodiscard]] Slot& at(std::uint16_t target) const noexcept {
-    THALAMUS_ASSERT(target < count_);
-    return slots_[target];
+    THALAMUS_ASSERT(target < slots_.size());
+    return *slots_[target];
   }
 
   InFlightOptions options_;
-  std::size_t count_;
-  std::unique_ptr<Slot[]> slots_;
+  std::vector<std::unique_ptr<Slot>> slots_;
 };
 
 Result<std::unique_ptr<Policy>> make(std::span<const TargetLimits> limits, const base::OptionMap& values) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "thalamus/base/result.h"
 #include "thalamus/base/units.h"
 #include "thalamus/core/target.h"
+#include "thalamus/dispatch/place_queue.h"
 
 namespace thalamus::dispatch {
 
@@ -27,7 +29,7 @@ struct TargetLimits {
 
 enum class Admission : std::uint8_t { kAdmitted, kQueue, kRefused };
 
-/// A caller that was told kQueue takes a place and, admitted or not, gives it back.
+/// A caller that was told kQueue and asks again from time to time takes a place and, admitted or not, gives it back.
 enum class QueueStep : std::uint8_t { kEnter, kLeave };
 
 /// How a call ended, for what a policy learns from it.
@@ -36,15 +38,28 @@ struct CallEnd {
   bool ok = false;
   bool target_fault = false;  ///< the failure counts against the target (not the client's fault, not a cancellation)
   Nanoseconds duration{};
+  bool unused = false;  ///< the place was given back without a call: nothing is learned from it
 };
 
 class Policy {
  public:
   virtual ~Policy() = default;
-  /// kAdmitted counts the call in flight until `finish`; kQueue means: take a place with `queue` and ask again when a
-  /// slot frees; kRefused: the target is down or takes no queue.
+  /// kAdmitted counts the call in flight until `finish`; kQueue means: `wait` to be woken with a place (or take a place
+  /// in the queue with `queue` and ask again); kRefused: the target is down or takes no queue.
   [[nodiscard]] virtual Admission admit(std::uint16_t target, Nanoseconds now) noexcept = 0;
   virtual void finish(const CallEnd& end, Nanoseconds now) noexcept = 0;
+  /// Stands in the target's queue until `waker` is told (see PlaceQueue): kPlace is an admission, whose `finish` comes
+  /// in any case. Nothing: the queue is full.
+  [[nodiscard]] virtual std::optional<WaitTicket> wait([[maybe_unused]] std::uint16_t target,
+                                                       [[maybe_unused]] Waker& waker,
+                                                       [[maybe_unused]] std::uint64_t cookie) noexcept {
+    return std::nullopt;
+  }
+  /// True: the waiter has left the queue and is not woken any more. False: it has been woken, or is just now.
+  [[nodiscard]] virtual bool leave([[maybe_unused]] std::uint16_t target,
+                                   [[maybe_unused]] const WaitTicket& ticket) noexcept {
+    return false;
+  }
   /// Takes or gives back a place in the target's queue, so that its length is bounded over all cores. False: the
   /// queue is full, the caller does not wait. A policy without queues lets everybody in.
   [[nodiscard]] virtual bool queue([[maybe_unused]] std::uint16_t target, [[maybe_unused]] QueueStep step) noexcept {

@@ -6,10 +6,13 @@
 #include <string_view>
 
 #include "thalamus/base/clock.h"
+#include "thalamus/base/rng.h"
 #include "thalamus/core/answer.h"
 #include "thalamus/core/outcome.h"
 #include "thalamus/core/request.h"
+#include "thalamus/dispatch/deadline.h"
 #include "thalamus/dispatch/policy.h"
+#include "thalamus/dispatch/target_call.h"
 #include "thalamus/net/http_client.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/wire/format.h"
@@ -26,10 +29,16 @@ struct CallContext {
   std::string_view decision_id;
   const base::Clock& clock;
   Nanoseconds arrived{};
+  base::Rng& rng;  ///< the core's
   net::Cancellation* client_gone = nullptr;
-  bool keep_answer = false;      ///< the operator opted in to recording content
-  std::string_view traceparent;  ///< sent to the upstream; empty: none
-  bool strict = false;           ///< a translation that loses something is refused
+  dispatch::ClientWait wait;              ///< how long the client waits
+  std::optional<std::uint64_t> affinity;  ///< of the session, or of the prompt's beginning
+  dispatch::PlanRest rest = dispatch::PlanRest::kLastTarget;
+  Nanoseconds reserve{};           ///< of the client's time, for the targets after this one
+  std::uint32_t input_tokens = 0;  ///< estimated
+  bool keep_answer = false;        ///< the operator opted in to recording content
+  std::string_view traceparent;    ///< sent to the upstream; empty: none
+  bool strict = false;             ///< a translation that loses something is refused
 };
 
 /// What a call learned; valid after begin, complete after deliver.
@@ -37,11 +46,14 @@ struct CallFacts {
   int status = 0;  ///< of the upstream; 0 where there was none
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
-  Nanoseconds first_content{};  ///< instant; zero where none came
-  bool retryable = true;        ///< of a failure: another target may do better
-  bool client_fault = false;    ///< of a failure: the upstream says the request itself is wrong
-  std::string answer;           ///< kept only if the operator opted in
-  wire::Losses losses;          ///< what the translation could not carry
+  Nanoseconds first_content{};             ///< instant; zero where none came
+  bool retryable = true;                   ///< of a failure: another target may do better
+  bool needs_context = false;              ///< of a failure: only a target with more context may
+  std::optional<Nanoseconds> retry_after;  ///< of a failure: when it is worth asking again
+  std::vector<core::Attempt> earlier;      ///< attempts at this target before the last; their target is not filled in
+  bool client_fault = false;               ///< of a failure: the upstream says the request itself is wrong
+  std::string answer;                      ///< kept only if the operator opted in
+  wire::Losses losses;                     ///< what the translation could not carry
 };
 
 class Call {
@@ -60,7 +72,7 @@ class Call {
 /// A call over the network. Where client and target speak the same protocol bytes are forwarded, not re-serialised;
 /// elsewhere the request, the answer and each piece of a stream are translated.
 [[nodiscard]] std::unique_ptr<Call> make_upstream_call(const CallContext& context, const UpstreamTarget& target,
-                                                       const dispatch::TargetLimits& limits, net::HttpClient& client);
+                                                       net::HttpClient& client);
 /// An exact answer, made in process, that streams like a model.
 [[nodiscard]] std::unique_ptr<Call> make_answer_call(const CallContext& context, core::Answer answer);
 

@@ -21,6 +21,7 @@
 #include "thalamus/core/contract.h"
 #include "thalamus/core/target.h"
 #include "thalamus/dispatch/policy.h"
+#include "thalamus/dispatch/slow_stream.h"
 #include "thalamus/gateway/span_exporter.h"
 
 namespace thalamus::gateway {
@@ -67,10 +68,11 @@ struct SpawnedServer {
 
 struct Provider {
   std::string name;
-  std::string format = "openai";  ///< a registered wire format
-  std::string base_url;           ///< empty for `model_file`
-  Secret key;
-  std::string auth;        ///< how the key travels: bearer, x-api-key, api-key; empty: as the format does
+  std::string format = "openai";      ///< a registered wire format
+  std::string base_url;               ///< empty for `model_file`
+  std::vector<Secret> keys;           ///< used beside each other; empty: no credential is sent
+  std::vector<std::string> replicas;  ///< base URLs of further servers of the same models
+  std::string auth;                   ///< how the key travels: bearer, x-api-key, api-key; empty: as the format does
   std::string path;        ///< after base_url, "{model}" stands for the model's id; empty: as the format does
   std::string extra_body;  ///< JSON members added to each request body: "\"user\":\"x\",\"n\":1"; may be empty
   std::vector<std::pair<std::string, Secret>> headers;  ///< sent with every call; values may hold credentials
@@ -79,6 +81,10 @@ struct Provider {
   std::optional<SpawnedServer> spawn;
   Nanoseconds start_timeout = Nanoseconds::from_ms(120'000);  ///< of a child, until it is healthy
   dispatch::TargetLimits limits;                              ///< of each model, unless the model says otherwise
+  base::OptionMap retries;                                    ///< of dispatch::RetryOptions
+  base::OptionMap endpoints;  ///< of dispatch::EndpointOptions: choice among keys and replicas, ejection, breaker
+  base::OptionMap hedge;      ///< of dispatch::HedgeOptions
+  dispatch::SlowStreamOptions slow_stream;
   /// Answers over the network and for money, as far as can be told: neither a child nor a loopback address.
   bool remote = false;
 };

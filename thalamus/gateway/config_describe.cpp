@@ -50,7 +50,15 @@ std::string describe(const base::OptionMap& options) {
 void describe_provider(std::string& out, const Provider& provider) {
   out += fmt::format("  {}: {{ format: {}", provider.name, provider.format);
   if (!provider.base_url.empty()) out += fmt::format(", base_url: \"{}\"", provider.base_url);
-  if (!provider.key.empty()) out += ", key: \"[secret]\"";
+  if (provider.keys.size() == 1) out += ", key: \"[secret]\"";
+  if (provider.keys.size() > 1) out += fmt::format(", keys: {} of them", provider.keys.size());
+  if (!provider.replicas.empty()) out += fmt::format(", replicas: [{}]", fmt::join(provider.replicas, ", "));
+  if (!provider.auth.empty()) out += ", auth: " + provider.auth;
+  if (!provider.path.empty()) out += fmt::format(", path: \"{}\"", provider.path);
+  if (!provider.extra_body.empty()) out += fmt::format(", extra_body: {{{}}}", provider.extra_body);
+  for (const auto& [name, options] :
+       {std::pair{"retries", &provider.retries}, {"endpoints", &provider.endpoints}, {"hedge", &provider.hedge}})
+    if (!options->empty()) out += fmt::format(", {}: {{{}}}", name, describe(*options));
   for (const auto& header : provider.headers) out += fmt::format(", header {}: \"[secret]\"", header.first);
   if (provider.model_file)
     out += fmt::format(", model_file: \"{}\", context: {}, slots: {}, threads: {}, priority: {}",

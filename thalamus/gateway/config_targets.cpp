@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "thalamus/dispatch/target_call.h"
 #include "thalamus/gateway/config_sections.h"
 #include "thalamus/net/stream.h"
 #include "thalamus/tool/tool.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr Nanoseconds kHour = Nanoseconds::from_ms(3'600'000);
 constexpr std::int64_t kContextMax = 100'000'000;
+constexpr std::size_t kKeysMax = 16;      // of one provider
+constexpr std::size_t kReplicasMax = 15;  // beside the first
 constexpr const char* kManagedFields[] = {"sha256", "threads", "context", "slots", "priority"};
 /// The client's own: a configured header of that name would be sent twice or break the message.
 constexpr std::string_view kReservedHeaders[] = {"host", "content-length", "connection", "transfer-encoding"};
@@ -105,7 +108,7 @@ void read_base_url(Fields& fields, Provider& provider) {
   const std::string& host = endpoint->host;
   const bool local = endpoint->unix_socket || host == "localhost" || host == "::1" || host.starts_with("127.");
   provider.remote = !local;
-  if (!local && !endpoint->tls && !provider.key.empty())
+  if (!local && !endpoint->tls && !provider.keys.empty())
     fields.reader().warn(fields.mark("base_url"),
                          fmt::format("{}: the key travels unencrypted over http; use https", fields.name("base_url")));
 }
@@ -122,8 +125,60 @@ void check_kind(Fields& fields, const Provider& provider) {
     fields.error("", provider.spawn ? "`spawn` needs `base_url`: where the server will listen"
                                     : "one of `base_url` and `model_file` is needed");
   }
-  if (provider.model_file && !provider.key.empty())
+  if (provider.model_file && !provider.keys.empty())
     fields.error("key", "is not for a provider with `model_file`: its child needs none");
+}
+
+/// `key: ...` or `keys: [...]`.
+void read_credentials(Fields& fields, Provider& provider) {
+  if (fields.has("key") && fields.has("keys"))
+    return fields.error("keys", "cannot stand beside `key`: put all in `keys`");
+  Secret key;
+  fields.secret("key", key);
+  if (!key.empty()) provider.keys.push_back(std::move(key));
+  const YamlNode* node = fields.get("keys");
+  if (node == nullptr) return;
+  if (node->kind != YamlKind::kList || node->items.empty() || node->items.size() > kKeysMax)
+    return fields.error("keys", fmt::format("expected a list of 1 to {} keys", kKeysMax));
+  for (std::size_t i = 0; i < node->items.size(); ++i)
+    if (auto secret = fields.reader().expand_secret(node->items[i], fmt::format("{}[{}]", fields.name("keys"), i)))
+      provider.keys.push_back(*std::move(secret));
+}
+
+/// Further servers of the same models, beside `base_url`.
+void read_replicas(Fields& fields, Provider& provider) {
+  fields.texts("replicas", provider.replicas);
+  if (provider.replicas.empty()) return;
+  if (provider.base_url.empty() || provider.spawn || provider.replicas.size() > kReplicasMax)
+    return fields.error("replicas", fmt::format("stand beside `base_url`, not `spawn`; at most {}", kReplicasMax));
+  for (const std::string& url : provider.replicas)
+    if (const auto endpoint = net::parse_base_url(url); !endpoint) fields.error("replicas", endpoint.error().message);
+}
+
+/// A mapping of options of one of dispatch's parts, tried at once.
+template <class Options>
+void read_options(Fields& fields, std::string_view field, base::OptionMap& options) {
+  const YamlNode* node = fields.get(field);
+  if (node == nullptr) return;
+  Fields inner(fields.reader(), *node, fields.name(field));
+  for (const YamlField& option : node->fields)
+    if (const auto value = read_scalar(fields.reader(), option.value, inner.name(option.name), "a single value")) {
+      (void)inner.get(option.name);
+      options.emplace(option.name, value->value);
+    }
+  if (const auto tried = base::parse_options<Options>(options); !tried) fields.error(field, tried.error().message);
+}
+
+void read_resilience(Fields& fields, Provider& provider) {
+  read_options<dispatch::RetryOptions>(fields, "retries", provider.retries);
+  read_options<dispatch::EndpointOptions>(fields, "endpoints", provider.endpoints);
+  read_options<dispatch::HedgeOptions>(fields, "hedge", provider.hedge);
+  const YamlNode* node = fields.get("slow_stream");
+  if (node == nullptr) return;
+  Fields slow(fields.reader(), *node, fields.name("slow_stream"));
+  slow.number("bytes_per_second", provider.slow_stream.floor_per_second, 0, 1e9);
+  slow.duration("window", provider.slow_stream.window, kHour);
+  slow.finish();
 }
 
 /// How a server of a known protocol differs from its best known provider: `auth`, `path`, `extra_body`.
@@ -157,13 +212,15 @@ Provider read_provider(Reader& reader, const Config& config, const YamlField& en
                                          shown_value(entry.name)));
   if (const auto format = fields.choice("format", wire::format_names()))
     provider.format = wire::format_names()[*format];
-  fields.secret("key", provider.key);
+  read_credentials(fields, provider);
   read_base_url(fields, provider);
   read_headers(fields, provider);
   read_dialect(fields, provider);
+  read_resilience(fields, provider);
   fields.path("ca_file", provider.ca_file);
   read_managed(fields, config, provider);
   read_spawn(fields, provider);
+  read_replicas(fields, provider);
   fields.duration("start_timeout", provider.start_timeout, kHour);
   read_target_limits(fields, provider.limits);
   if (entry.value.kind == YamlKind::kMap || entry.value.kind == YamlKind::kNothing) check_kind(fields, provider);

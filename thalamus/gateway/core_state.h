@@ -11,6 +11,7 @@
 #include "thalamus/core/estimate.h"
 #include "thalamus/core/plan.h"
 #include "thalamus/feature/description.h"
+#include "thalamus/gateway/slot_waiters.h"
 #include "thalamus/gateway/span_exporter.h"
 #include "thalamus/gateway/telemetry.h"
 #include "thalamus/net/http_client.h"
@@ -44,6 +45,7 @@ struct CoreState {
   feature::Description description;
   route::Scratch scratch;
   core::Estimates estimates;
+  std::unique_ptr<SlotWaiters> slot_waiters;                  ///< made when somebody first waits
   std::array<core::TargetState, core::kTargetsMax> states{};  ///< of the route being decided
 };
 

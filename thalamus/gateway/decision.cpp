@@ -138,6 +138,9 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
   const Config& config = runtime.config();
   TRY(const VirtualKey* key, check_key(config, http.headers, core.shared.clock));
   if (key != nullptr) decision.key = key->name;
+  TRY(decision.wait, dispatch::parse_client_wait({.deadline_ms = http.headers.get(dispatch::kDeadlineHeader),
+                                                  .read_timeout_s = http.headers.get(dispatch::kReadTimeoutHeader),
+                                                  .timeout_s = http.headers.get(dispatch::kTimeoutHeader)}));
   wire::DecodeLimits limits;
   limits.body_bytes_max = config.limits.body_bytes_max;
   limits.depth_max = config.limits.depth_max;

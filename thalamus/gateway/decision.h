@@ -20,6 +20,7 @@ struct Decision {
   std::optional<tool::Solution> solution;  ///< of the tool that claimed
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
+  dispatch::ClientWait wait;              ///< how long the client says it waits
   bool stands_in = false;                 ///< a slow feature was not ready, and what is known stood in for it
   std::vector<core::Estimate> estimates;  ///< of the route's targets; tools' rows are zero
   std::vector<float> features;

@@ -63,12 +63,34 @@ std::string upstream_path(const Provider& provider, const wire::Format& format, 
   return path;
 }
 
-void add_common_headers(const Provider& provider, const wire::Format& format, net::Headers& headers) {
+net::Headers headers_with(const Provider& provider, const wire::Format& format, const Secret* key) {
+  net::Headers headers;
   headers.add("content-type", "application/json");
   headers.add("accept", "application/json, text/event-stream");
   for (const auto& [name, value] : format.request_headers()) headers.set(name, value);
-  if (!provider.key.empty()) add_credential(auth_style(provider, format), provider.key, headers);
+  if (key != nullptr) add_credential(auth_style(provider, format), *key, headers);
   for (const auto& [name, value] : provider.headers) headers.set(name, value.reveal());
+  return headers;
+}
+
+/// What all calls of one model share: its keys, its replicas, and how it is tried again.
+Result<std::unique_ptr<dispatch::TargetControls>> make_controls(const Provider& provider,
+                                                                const dispatch::TargetLimits& limits,
+                                                                const std::vector<std::string>& urls) {
+  dispatch::EndpointNames names;
+  names.replicas = urls;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, provider.keys.size()); ++i)
+    names.keys.push_back(fmt::format("{}-{}", provider.name, i + 1));
+  TRY(const auto endpoints, base::parse_options<dispatch::EndpointOptions>(provider.endpoints));
+  // A failure moves on at once as long as the plan has another target; a provider may be given time instead.
+  base::OptionMap given = provider.retries;
+  given.emplace("fallback_wait_ms", "0");
+  TRY(const auto retries, base::parse_options<dispatch::RetryOptions>(given));
+  TRY(const auto hedge, base::parse_options<dispatch::HedgeOptions>(provider.hedge));
+  TRY(auto set, dispatch::EndpointSet::make(std::move(names), endpoints));
+  const dispatch::TimeLimits times{limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout,
+                                   limits.total_timeout};
+  return std::make_unique<dispatch::TargetControls>(std::move(set), times, retries, hedge);
 }
 
 }  // namespace
@@ -146,15 +168,24 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
     auto upstream = std::make_unique<UpstreamTarget>();
     upstream->name = model.target.name;
     upstream->model_id = model.id;
-    TRY(upstream->endpoint, net::parse_base_url(urls[*model.provider]));
-    upstream->endpoint.ca_file = provider.ca_file.string();
+    std::vector<std::string> replicas{urls[*model.provider]};
+    replicas.insert(replicas.end(), provider.replicas.begin(), provider.replicas.end());
+    for (const std::string& url : replicas) {
+      TRY(auto endpoint, net::parse_base_url(url));
+      endpoint.ca_file = provider.ca_file.string();
+      upstream->replicas.push_back(std::move(endpoint));
+    }
+    TRY(upstream->controls, make_controls(provider, model.limits, replicas));
+    upstream->slow_stream = provider.slow_stream;
     upstream->format = wire::find_format(provider.format);
     if (upstream->format == nullptr)
       return fail(ErrorKind::kInvalidInput, "provider '{}': unknown format '{}'", provider.name, provider.format);
     upstream->path = upstream_path(provider, *upstream->format, model.id);
     upstream->extra_body = provider.extra_body;
     upstream->takes_reasoning = model.target.abilities.reasoning_effort;
-    add_common_headers(provider, *upstream->format, upstream->headers);
+    for (const Secret& key : provider.keys)
+      upstream->headers.push_back(headers_with(provider, *upstream->format, &key));
+    if (provider.keys.empty()) upstream->headers.push_back(headers_with(provider, *upstream->format, nullptr));
     upstreams_.push_back(std::move(upstream));
   }
   return {};

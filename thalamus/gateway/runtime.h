@@ -13,6 +13,7 @@
 #include "thalamus/dispatch/policy.h"
 #include "thalamus/gateway/config.h"
 #include "thalamus/gateway/supervisor.h"
+#include "thalamus/gateway/upstream_target.h"
 #include "thalamus/net/http.h"
 #include "thalamus/net/stream.h"
 #include "thalamus/route/decide.h"
@@ -21,18 +22,6 @@
 #include "thalamus/wire/format.h"
 
 namespace thalamus::gateway {
-
-/// Where and how a model is called.
-struct UpstreamTarget {
-  std::string name;      ///< the target's, for messages
-  std::string model_id;  ///< the provider's own
-  net::Endpoint endpoint;
-  std::string path;      ///< "/chat/completions", after the endpoint's base path
-  net::Headers headers;  ///< content type, credential, the provider's extra headers
-  const wire::Format* format = nullptr;
-  std::string extra_body;        ///< JSON members added to each request
-  bool takes_reasoning = false;  ///< the model states the ability
-};
 
 /// A route's targets: models first, then exact tools, each in the order of the configuration.
 struct RouteRuntime {

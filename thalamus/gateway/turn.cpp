@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/json_writer.h"
 #include "thalamus/base/log.h"
 #include "thalamus/base/text.h"
+#include "thalamus/dispatch/affinity.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/slow_features.h"
@@ -17,10 +20,6 @@
 
 namespace thalamus::gateway {
 namespace {
-
-namespace asio = boost::asio;
-
-constexpr Nanoseconds kSlotPoll = Nanoseconds::from_ms(2);
 
 /// Everything of one turn; lives in the handler's coroutine frame.
 struct TurnState {
@@ -34,6 +33,8 @@ struct TurnState {
   core::Outcome outcome;
   std::optional<Error> last_failure;
   bool last_was_client_fault = false;
+  std::optional<Nanoseconds> retry_after;  ///< as the last failure states
+  std::uint32_t context_needed = 0;        ///< more than this many tokens: a target that small has refused
   bool committed = false;
   int status = 200;
   std::string answer;
@@ -49,13 +50,14 @@ void add_request_id(const std::string& id, net::Headers& headers) {
 }
 
 /// Official clients ask these before their own rules, so that they retry exactly what may come out otherwise.
-void add_retry_advice(ErrorKind kind, net::Headers& headers) {
+void add_retry_advice(ErrorKind kind, std::optional<Nanoseconds> stated, net::Headers& headers) {
   const bool busy = kind == ErrorKind::kLimitExceeded || kind == ErrorKind::kUnavailable;
   const bool passing = busy || kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
   headers.add("x-should-retry", passing ? "true" : "false");
   if (!busy) return;
-  headers.add("retry-after", "1");
-  headers.add("retry-after-ms", "1000");
+  const std::int64_t ms = std::max<std::int64_t>(1, stated.value_or(Nanoseconds::from_ms(1'000)).value / 1'000'000);
+  headers.add("retry-after", fmt::format("{}", (ms + 999) / 1'000));
+  headers.add("retry-after-ms", fmt::format("{}", ms));
 }
 
 /// A structured field (RFC 8941): a list of places with their reasons. Only what a header may hold is kept.
@@ -93,7 +95,7 @@ net::Awaitable<void> send_error(TurnState& turn, const Error& error) {
   net::Headers headers;
   headers.add("content-type", "application/json");
   if (!turn.decision.id.empty()) add_request_id(turn.decision.id, headers);
-  add_retry_advice(error.kind, headers);
+  add_retry_advice(error.kind, turn.retry_after, headers);
   const std::string body = turn.format.encode_error(error, turn.decision.id);
   Status sent = co_await turn.responder.send(turn.status, headers, body);
   static_cast<void>(sent);
@@ -126,54 +128,6 @@ core::Answer tool_answer(const TurnState& turn, const tool::Solution& solution, 
   return answer;
 }
 
-/// A place in a target's queue, given back whatever ends the wait.
-class QueuePlace {
- public:
-  QueuePlace(dispatch::Policy& policy, std::uint16_t slot) : policy_(policy), slot_(slot) {}
-  QueuePlace(const QueuePlace&) = delete;
-  QueuePlace& operator=(const QueuePlace&) = delete;
-  ~QueuePlace() {
-    if (taken_) static_cast<void>(policy_.queue(slot_, dispatch::QueueStep::kLeave));
-  }
-  [[nodiscard]] bool take() noexcept { return taken_ = taken_ || policy_.queue(slot_, dispatch::QueueStep::kEnter); }
-
- private:
-  dispatch::Policy& policy_;
-  std::uint16_t slot_;
-  bool taken_ = false;
-};
-
-/// Waits for a slot of the target; kUnavailable where it is down, kLimitExceeded where its queue is full, kTimeout
-/// where the wait takes too long.
-net::Awaitable<Status> wait_for_slot(TurnState& turn, std::uint16_t target, Nanoseconds asked) {
-  const RouteRuntime& route = *turn.decision.route;
-  const std::string& name = route.targets[target].name;
-  const std::uint16_t slot = route.policy_index[target];
-  const base::Clock& clock = turn.core.shared.clock;
-  QueuePlace place(*route.policy, slot);
-  auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer timer(executor);
-  for (;;) {
-    const Nanoseconds now = clock.now();
-    const dispatch::Admission admission = route.policy->admit(slot, now);
-    if (admission == dispatch::Admission::kAdmitted) {
-      turn.outcome.queue = turn.outcome.queue + (now - asked);
-      co_return Status{};
-    }
-    if (admission == dispatch::Admission::kRefused && !route.policy->state(slot, now).healthy)
-      co_return fail(ErrorKind::kUnavailable, "target '{}' is down", name);
-    if (admission == dispatch::Admission::kRefused || !place.take())
-      co_return fail(ErrorKind::kLimitExceeded, "the queue of target '{}' is full; try again later", name);
-    if (now - asked > route.limits[target]->first_byte_timeout)
-      co_return fail(ErrorKind::kTimeout, "no slot of target '{}' came free within {:.0f} s", name,
-                     (now - asked).seconds());
-    if (turn.responder.client_gone().cancelled()) co_return fail(ErrorKind::kCancelled, "the client went away");
-    timer.expires_after(std::chrono::nanoseconds(kSlotPoll.value));
-    auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    static_cast<void>(error);
-  }
-}
-
 /// One call from its slot to its first content; the attempt is recorded, good or bad.
 struct RunningCall {
   std::unique_ptr<Call> call;
@@ -182,21 +136,48 @@ struct RunningCall {
   bool holds_slot = false;
 };
 
+/// Of the session, or of what every turn of the conversation begins with; nothing where there is no choice.
+std::optional<std::uint64_t> affinity_of(const TurnState& turn, const UpstreamTarget& target) {
+  constexpr std::size_t kPiecesMax = 8;
+  if (target.controls->endpoints->size() < 2) return {};
+  std::array<std::string_view, kPiecesMax> pieces;
+  std::size_t count = 0;
+  for (const core::Message& message : turn.request.messages) {
+    for (const core::Part& part : message.parts)
+      if (count < kPiecesMax) pieces[count++] = part.text;
+    if (message.role == core::Role::kUser) break;
+  }
+  return dispatch::affinity_of(turn.decision.contract.session, std::span(pieces).first(count));
+}
+
+dispatch::PlanRest rest_of_plan(const TurnState& turn, std::uint16_t target) {
+  const auto targets = turn.decision.plan.targets();
+  return targets.empty() || targets.back() == target ? dispatch::PlanRest::kLastTarget
+                                                     : dispatch::PlanRest::kMoreTargets;
+}
+
 std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
   const RouteRuntime& route = *turn.decision.route;
-  CallContext context{.request = turn.request,
-                      .body = turn.http.body,
-                      .format = turn.format,
-                      .decision_id = turn.decision.id,
-                      .clock = turn.core.shared.clock,
-                      .arrived = turn.http.arrived,
-                      .client_gone = &turn.responder.client_gone(),
-                      .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
-                      .traceparent = turn.traceparent,
-                      .strict = route.strict};
+  CallContext context{
+      .request = turn.request,
+      .body = turn.http.body,
+      .format = turn.format,
+      .decision_id = turn.decision.id,
+      .clock = turn.core.shared.clock,
+      .arrived = turn.http.arrived,
+      .rng = turn.core.rng,
+      .client_gone = &turn.responder.client_gone(),
+      .wait = turn.decision.wait,
+      .affinity = target < route.model_count ? affinity_of(turn, *route.upstream[target]) : std::nullopt,
+      .rest = rest_of_plan(turn, target),
+      .reserve = {},
+      .input_tokens = static_cast<std::uint32_t>(turn.core.estimates.input_tokens),
+      .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
+      .traceparent = turn.traceparent,
+      .strict = route.strict};
   if (target >= route.model_count)
     return make_answer_call(context, tool_answer(turn, *turn.decision.solution, route.targets[target].name));
-  return make_upstream_call(context, *route.upstream[target], *route.limits[target], turn.core.client);
+  return make_upstream_call(context, *route.upstream[target], turn.core.client);
 }
 
 void end_call(TurnState& turn, RunningCall& running, const Status& status) {
@@ -206,6 +187,11 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
   core::Attempt attempt{
       .target = running.target, .status = facts.status, .failure = {}, .duration = now - running.started};
   if (!status) attempt.failure = status.error().kind;
+  for (core::Attempt earlier : facts.earlier) {
+    earlier.target = running.target;
+    turn.outcome.attempts.push_back(earlier);
+    turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, earlier);
+  }
   turn.outcome.attempts.push_back(attempt);
   turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, attempt);
   if (running.holds_slot) {
@@ -220,16 +206,29 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
   if (!status) {
     turn.last_failure = status.error();
     turn.last_was_client_fault = facts.client_fault;
+    turn.retry_after = facts.retry_after;
+    if (facts.needs_context)
+      turn.context_needed = std::max(turn.context_needed, route.targets[running.target].context_tokens);
   }
+}
+
+/// A target that is known to hold no more than one that the request was too long for is not asked.
+bool holds_too_little(const TurnState& turn, std::uint16_t target) {
+  const std::uint32_t context = turn.decision.route->targets[target].context_tokens;
+  return turn.context_needed > 0 && context > 0 && context <= turn.context_needed;
 }
 
 net::Awaitable<Status> begin_call(TurnState& turn, RunningCall& running) {
   running.started = turn.core.shared.clock.now();
+  if (holds_too_little(turn, running.target)) co_return std::unexpected(*turn.last_failure);
   if (running.target < turn.decision.route->model_count) {
     const RouteRuntime& route = *turn.decision.route;
     // Nearly always there is a slot at once: no wait, no coroutine.
     if (route.policy->admit(route.policy_index[running.target], running.started) != dispatch::Admission::kAdmitted) {
-      Status slot = co_await wait_for_slot(turn, running.target, running.started);
+      Status slot =
+          co_await wait_for_slot(turn.core, route, running.target, running.started, turn.responder.client_gone());
+      const Nanoseconds waited = turn.core.shared.clock.now() - running.started;
+      turn.outcome.queue = turn.outcome.queue + waited;
       if (!slot) {
         turn.last_failure = slot.error();
         co_return slot;
@@ -304,9 +303,12 @@ net::Awaitable<void> drive(TurnState& turn, compose::Strategy& strategy) {
 /// What the client is told when no target answered.
 Error final_error(const TurnState& turn) {
   const Error& last = *turn.last_failure;
-  if (turn.last_was_client_fault || turn.outcome.attempts.size() <= 1) return last;
+  std::vector<std::uint16_t> tried;
+  for (const core::Attempt& attempt : turn.outcome.attempts)
+    if (std::find(tried.begin(), tried.end(), attempt.target) == tried.end()) tried.push_back(attempt.target);
+  if (turn.last_was_client_fault || tried.size() <= 1) return last;
   return {last.kind,
-          fmt::format("none of the {} targets tried of '{}' answered; the last said: {}", turn.outcome.attempts.size(),
+          fmt::format("none of the {} targets tried of '{}' answered; the last said: {}", tried.size(),
                       turn.decision.route->name, last.message),
           last.where};
 }
@@ -344,7 +346,7 @@ void tell(TurnState& turn) {
     if (const auto by = turn.outcome.answered_by) {
       summary.target = route->targets[*by].name;
       if (*by < route->model_count) {
-        summary.address = route->upstream[*by]->endpoint.host;
+        summary.address = route->upstream[*by]->replicas.front().host;
         summary.upstream_model = route->upstream[*by]->model_id;
       }
     }
@@ -404,6 +406,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .decision = {},
                  .outcome = {},
                  .last_failure = {},
+                 .retry_after = {},
                  .answer = {},
                  .parent = {},
                  .traceparent = {}};

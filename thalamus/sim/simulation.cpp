@@ -15,7 +15,7 @@ namespace {
 
 // A run that passes these is stopped and reported as broken.
 constexpr std::uint64_t kEventsPerRequestMax = 4'096;
-constexpr std::uint64_t kEventsPerOutage = 4;  // two changes of health, a wake after each
+constexpr std::uint64_t kEventsPerOutage = 2;  // two changes of health
 constexpr double kInputSigma = 0.7;
 
 }  // namespace
@@ -85,13 +85,12 @@ void Simulation::handle(const Happening& happening) {
     case HappeningKind::kEnd: call_end(subject); break;
     case HappeningKind::kQueueTimeout:
     case HappeningKind::kRefusal: call_unplaced(subject, happening.kind); break;
-    case HappeningKind::kWake: wake(static_cast<std::uint16_t>(subject)); break;
+    case HappeningKind::kWake: wake(subject, happening.detail); break;
     case HappeningKind::kHealth: {
       // What the supervisor says now is how things stood one delay ago.
       const auto delay = Nanoseconds::from_seconds(scenario_.workload.health_delay_ms * 1e-3);
       const bool down = in_outage(scenario_.targets[subject], clock_.now() - delay);
       policy_->set_healthy(static_cast<std::uint16_t>(subject), !down);
-      schedule(clock_.now(), HappeningKind::kWake, subject);
       break;
     }
     case HappeningKind::kClientGone:

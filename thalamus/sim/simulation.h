@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -26,7 +25,7 @@ enum class HappeningKind : std::uint8_t {
   kEnd,           ///< subject: a call
   kQueueTimeout,  ///< subject: a call
   kRefusal,       ///< subject: a call that got no place
-  kWake,          ///< subject: a target whose waiters may try again
+  kWake,          ///< subject: a call that waited; `detail` is its target and what it is told
   kHealth,        ///< subject: a target whose health the supervisor sees anew
   kClientGone,    ///< subject: a request
   kTimer,         ///< subject: a request; `detail` is the wait it belongs to
@@ -51,15 +50,29 @@ class Simulation {
  private:
   enum class CallState : std::uint8_t { kWaiting, kRunning, kOver };
 
+  /// What the policy says to those who wait becomes an event of its own.
+  class SimWaker final : public dispatch::Waker {
+   public:
+    explicit SimWaker(Simulation& simulation) noexcept : simulation_(simulation) {}
+    void wake(std::uint64_t cookie, dispatch::WakeReason reason) noexcept override {
+      simulation_.woken(cookie, reason);
+    }
+
+   private:
+    Simulation& simulation_;
+  };
+
   struct SimCall {
     std::uint64_t turn = 0;
     compose::CallId id = 0;
     std::uint16_t target = 0;
     CallState state = CallState::kOver;
+    std::optional<dispatch::WaitTicket> ticket;  ///< while it is in the queue and has not been woken
     Nanoseconds asked;
     Nanoseconds started;
     CallScript script;
     base::ErrorKind refusal = base::ErrorKind::kUnavailable;
+    bool woken = false;  ///< the news is on its way
     bool committed = false;
     bool completed = false;
   };
@@ -84,7 +97,6 @@ class Simulation {
   struct TargetLoad {
     std::uint64_t in_flight = 0;
     std::uint64_t waiting = 0;
-    std::deque<std::uint64_t> waiters;  ///< keys of calls_; those that gave up are skipped
   };
 
   // The queue of happenings.
@@ -111,7 +123,8 @@ class Simulation {
   void call_content(std::uint64_t key);
   void call_end(std::uint64_t key);
   void call_unplaced(std::uint64_t key, HappeningKind why);
-  void wake(std::uint16_t target);
+  void woken(std::uint64_t key, dispatch::WakeReason reason);
+  void wake(std::uint64_t key, std::uint64_t news);
   [[nodiscard]] std::optional<std::uint64_t> find_call(const SimTurn& turn, compose::CallId id) const;
 
   // Proof.
@@ -126,6 +139,7 @@ class Simulation {
   base::ManualClock clock_;
   base::Rng arrivals_;
   base::Rng root_;
+  SimWaker waker_{*this};
   std::unique_ptr<dispatch::Policy> policy_;
   const compose::StrategyRecord* strategy_;
   std::vector<core::Target> targets_;

@@ -27,14 +27,19 @@ void Simulation::start_call(std::uint64_t index, SimTurn& turn, const compose::S
     case dispatch::Admission::kRefused: return refuse_call(key, call, base::ErrorKind::kUnavailable);
     case dispatch::Admission::kQueue: break;
   }
-  if (!policy_->queue(call.target, dispatch::QueueStep::kEnter))
-    return refuse_call(key, call, base::ErrorKind::kLimitExceeded);
+  // A place may come free within `wait`, so the call counts as waiting before.
   call.state = CallState::kWaiting;
   auto& load = load_[call.target];
   auto& row = report_.targets[call.target];
-  load.waiters.push_back(key);
+  ++load.waiting;
+  const auto ticket = policy_->wait(call.target, waker_, key);
+  if (!ticket) {
+    --load.waiting;
+    return refuse_call(key, call, base::ErrorKind::kLimitExceeded);
+  }
+  if (!call.woken) call.ticket = ticket;
   ++row.queued;
-  row.queue_length_max = std::max(row.queue_length_max, ++load.waiting);
+  row.queue_length_max = std::max(row.queue_length_max, load.waiting);
   schedule(clock_.now() + scenario_.targets[call.target].limits.first_byte_timeout, HappeningKind::kQueueTimeout, key);
 }
 
@@ -59,15 +64,10 @@ void Simulation::refuse_call(std::uint64_t key, SimCall& call, base::ErrorKind k
   schedule(clock_.now(), HappeningKind::kRefusal, key);
 }
 
+// Gives up waiting. A call that has been woken already is over too; its place comes back with the news.
 void Simulation::leave_queue(SimCall& call) {
-  auto& load = load_[call.target];
-  const auto place = std::find_if(load.waiters.begin(), load.waiters.end(),
-                                  [&](std::uint64_t key) { return &calls_.at(key) == &call; });
-  if (place != load.waiters.end()) {
-    load.waiters.erase(place);
-    --load.waiting;
-    static_cast<void>(policy_->queue(call.target, dispatch::QueueStep::kLeave));
-  }
+  if (call.ticket && policy_->leave(call.target, *call.ticket)) --load_[call.target].waiting;
+  call.ticket.reset();
   call.state = CallState::kOver;
 }
 
@@ -79,7 +79,6 @@ void Simulation::finish_call(SimCall& call, bool ok, bool target_fault) {
   --load_[call.target].in_flight;
   row.busy_seconds += duration.seconds();
   policy_->finish({call.target, ok, target_fault, duration}, clock_.now());
-  if (!load_[call.target].waiters.empty()) schedule(clock_.now(), HappeningKind::kWake, call.target);
   // Whatever was generated is paid for; a call that showed nothing is free.
   if (!call.script.content || *call.script.content > clock_.now()) return;
   core::Usage usage;
@@ -127,19 +126,25 @@ void Simulation::call_unplaced(std::uint64_t key, HappeningKind why) {
   deliver(call.turn, {compose::EventKind::kFailed, call.id, failure, true});
 }
 
-void Simulation::wake(std::uint16_t target) {
-  auto& load = load_[target];
-  while (!load.waiters.empty()) {
-    const std::uint64_t key = load.waiters.front();
-    SimCall& call = calls_.at(key);
-    const auto admission = policy_->admit(target, clock_.now());
-    if (admission == dispatch::Admission::kQueue) return;
-    leave_queue(call);
-    if (admission == dispatch::Admission::kAdmitted) {
-      run_call(key, call);
-    } else {
-      refuse_call(key, call, base::ErrorKind::kUnavailable);
-    }
+void Simulation::woken(std::uint64_t key, dispatch::WakeReason reason) {
+  SimCall& call = calls_.at(key);
+  call.ticket.reset();
+  call.woken = true;
+  --load_[call.target].waiting;
+  const std::uint64_t place = reason == dispatch::WakeReason::kPlace ? 1 : 0;
+  schedule(clock_.now(), HappeningKind::kWake, key, (std::uint64_t{call.target} << 1U) | place);
+}
+
+void Simulation::wake(std::uint64_t key, std::uint64_t news) {
+  const auto target = static_cast<std::uint16_t>(news >> 1U);
+  const bool place = (news & 1U) != 0;
+  const auto found = calls_.find(key);
+  if (found == calls_.end() || found->second.state != CallState::kWaiting) {
+    if (place) policy_->finish({.target = target, .unused = true}, clock_.now());
+  } else if (place) {
+    run_call(key, found->second);
+  } else {
+    refuse_call(key, found->second, base::ErrorKind::kUnavailable);
   }
 }
 

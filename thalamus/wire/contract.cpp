@@ -217,6 +217,8 @@ Status apply_contract_header(core::ContractPatch& patch, std::string_view name, 
   const std::string where = "header " + header;
   const Place place(where);
   if (!header.starts_with(kContractHeaderPrefix)) return unknown_header(place, header);
+  // Read by others: how long the client waits, and the protocol of a decision's body.
+  if (header == "x-thalamus-deadline-ms" || header == "x-thalamus-format") return {};
   std::string member = header.substr(kContractHeaderPrefix.size());
   if (member.find('_') != std::string::npos) return unknown_header(place, header);
   std::replace(member.begin(), member.end(), '-', '_');

@@ -1,0 +1,24 @@
+#include "thalamus/dispatch/affinity.h"
+
+#include <algorithm>
+
+#include "thalamus/base/hash.h"
+#include "thalamus/base/rng.h"
+
+namespace thalamus::dispatch {
+
+std::optional<std::uint64_t> affinity_of(std::string_view session, std::span<const std::string_view> prefix,
+                                         std::uint64_t salt) noexcept {
+  if (!session.empty()) return base::hash64(session, salt);
+  std::uint64_t hash = base::mix64(salt);
+  std::size_t left = kPrefixBytesMax;
+  for (const std::string_view piece : prefix) {
+    if (left == 0) break;
+    const std::string_view seen = piece.substr(0, std::min(left, piece.size()));
+    left -= seen.size();
+    hash = base::hash64(seen, hash);  // each piece hashes its own end, so that pieces do not run into each other
+  }
+  return left == kPrefixBytesMax ? std::nullopt : std::optional(hash);
+}
+
+}  // namespace thalamus::dispatch
