@@ -4,6 +4,7 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -364,6 +365,20 @@ routes:
     def test_a_dead_replica_is_passed_over(self):
         for i in range(12):
             self.assertEqual(self.ask("anywhere", f"question {i}")[0], 200)
+
+    def test_replicas_and_keys_are_reported(self):
+        self.ask("anywhere", "one question more")
+        status = json.loads(self.gateway.request("GET", "/admin/status", admin=True)[2])
+        replicas = status["endpoints"]["anywhere"]["replicas"]
+        self.assertEqual(len(replicas), 2)
+        self.assertGreater(replicas[1]["good"], 0)
+        self.assertEqual(len(status["endpoints"]["limited"]["keys"]), 2)
+        text = self.gateway.request("GET", "/metrics", admin=True)[2].decode()
+        self.assertIn('thalamus_replica_faults_total{target="anywhere",replica="0"}', text)
+        self.assertNotIn(CANARY, text)
+        if promtool := shutil.which("promtool"):
+            checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+            self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
     def test_the_clients_deadline_is_kept(self):
         begun = time.monotonic()

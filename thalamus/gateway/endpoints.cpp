@@ -6,6 +6,7 @@
 
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/gateway/endpoint_report.h"
 #include "thalamus/gateway/turn.h"
 
 namespace thalamus::gateway {
@@ -97,7 +98,7 @@ void write_children(base::JsonWriter& out, const Facts& facts) {
 }
 
 // Ready: not stopping, and every route has a target that is up.
-std::string readiness(const Facts& facts, int& status) {
+std::string readiness(const Facts& facts, int& status, std::optional<Nanoseconds> endpoints_at = {}) {
   const auto runtime = facts.runtime();
   base::JsonWriter out;
   bool ready = !facts.stopping();
@@ -114,6 +115,7 @@ std::string readiness(const Facts& facts, int& status) {
   }
   out.end_object();
   write_children(out, facts);
+  if (endpoints_at) write_endpoints(out, *runtime, *endpoints_at);
   out.field("ready", ready).end_object();
   status = ready ? 200 : 503;
   return out.take();
@@ -202,12 +204,13 @@ net::Awaitable<void> serve_admin(Shared& shared, Facts& facts, net::HttpRequest&
   } else if (request.path == "/metrics") {
     net::Headers headers;
     headers.add("content-type", "text/plain; version=0.0.4; charset=utf-8");
-    co_await send_text(responder, 200, std::move(headers), shared.telemetry.exposition());
+    std::string text = shared.telemetry.exposition() + endpoint_metrics(*runtime, shared.clock.now());
+    co_await send_text(responder, 200, std::move(headers), std::move(text));
   } else if (request.path == "/healthz") {
     co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
   } else if (request.path == "/admin/status") {
     int status = 200;
-    std::string body = readiness(facts, status);
+    std::string body = readiness(facts, status, shared.clock.now());
     co_await send_text(responder, 200, json_headers(), std::move(body));
   } else if (request.path == "/admin/config") {
     net::Headers headers;

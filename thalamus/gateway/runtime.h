@@ -57,6 +57,8 @@ class Runtime {
   /// ", did you mean 'auto'?" or "".
   [[nodiscard]] std::string suggest(std::string_view name) const;
   [[nodiscard]] const std::vector<std::unique_ptr<RouteRuntime>>& routes() const noexcept { return routes_; }
+  /// How each model is called, in the order of Config::models; null for tools.
+  [[nodiscard]] const std::vector<std::unique_ptr<UpstreamTarget>>& upstreams() const noexcept { return upstreams_; }
   /// The children that the configuration manages.
   [[nodiscard]] const std::vector<ChildSpec>& children() const noexcept { return children_; }
   /// Tells the policies that a provider's server is up or down.
