@@ -10,7 +10,7 @@ SEED ?= 7
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check \
+.PHONY: help sbom setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check \
         tidy new ci clean
 
 help: ## this list
@@ -64,6 +64,9 @@ fuzz: setup-test ## run every fuzzer for SECONDS (default 60) each
 	@cmake --preset fuzz > /dev/null
 	@cmake --build --preset fuzz --parallel $(JOBS) --target fuzzers
 	@tools/run_fuzzers.sh $(BUILD)/fuzz $${SECONDS_EACH:-60}
+
+sbom: release ## build/release/sbom.json (CycloneDX) and NOTICES.txt: what is inside the executables
+	@python3 tools/sbom.py --build $(BUILD)/release --out $(BUILD)/release/sbom.json --notices $(BUILD)/release/NOTICES.txt
 
 bench: ## overhead against a direct call and nginx, interleaved; prints the table of docs/overhead.md
 	@tools/setup.sh --for build --for test --for bench
