@@ -108,6 +108,7 @@ thirdparty_debian(zstd zstd.h libzstd.a Threads::Threads)
 
 thirdparty_debian(crypto openssl/crypto.h libcrypto.a Threads::Threads ${CMAKE_DL_LIBS})
 thirdparty_debian(openssl openssl/ssl.h libssl.a thirdparty::crypto)
+thirdparty_debian(nghttp2 nghttp2/nghttp2.h libnghttp2.a)
 
 # Boost's headers, any folder that needs a container. The definitions ride along so that a source that includes Asio
 # without linking thirdparty::asio fails to link instead of carrying a second copy of it.

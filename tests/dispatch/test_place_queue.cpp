@@ -242,6 +242,32 @@ TEST(PlaceQueue, LosesNobodyAndWakesNobodyTwiceUnderEightThreads) {
   EXPECT_EQ(places.waiting(), 0U);
 }
 
+// One waits and leaves again at once, the other gives a place back: it is handed over, or left, never both or neither.
+TEST(PlaceQueue, AWaiterThatLeavesAsThePlaceIsGivenBackLosesNoPlace) {
+  PlaceQueue places(1, 1);
+  std::atomic<bool> stop{false};
+  const auto core = std::make_unique<Core>();
+  const auto leaver = [&] {
+    for (std::uint64_t i = 0; i < core->states.size(); ++i) {
+      const auto ticket = places.wait(*core, i);
+      if (!ticket || places.leave(*ticket)) continue;
+      while (core->states[i].load() == 0) std::this_thread::yield();
+      places.give_back();
+    }
+    stop = true;
+  };
+  const auto giver = [&] {
+    while (!stop)
+      if (places.take() == PlaceQueue::Entry::kPlace) places.give_back();
+  };
+  {
+    const std::jthread first(leaver);
+    const std::jthread second(giver);
+  }
+  EXPECT_EQ(places.in_flight(), 0U);
+  EXPECT_EQ(places.waiting(), 0U);
+}
+
 // The narrowest race: one place, one who waits, one who gives back, over and over.
 TEST(PlaceQueue, AWaiterThatComesAsThePlaceIsGivenBackIsServed) {
   PlaceQueue places(1, 1);

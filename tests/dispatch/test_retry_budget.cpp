@@ -44,6 +44,15 @@ TEST(RetryBudget, EarnsAMinimumASecond) {
   EXPECT_FALSE(budget.withdraw(Nanoseconds::from_ms(900)));
 }
 
+TEST(RetryBudget, SavesUpNoMoreThanItsBurst) {
+  RetryBudget budget(options_of(1, 100, 3));
+  ASSERT_TRUE(budget.withdraw({}));  // with room for one, a long time earns no more than that
+  for (int i = 100; i < 1'000; ++i) budget.deposit(Nanoseconds::from_ms(i * 100));
+  int granted = 0;
+  while (budget.withdraw(Nanoseconds::from_ms(99'900))) ++granted;
+  EXPECT_EQ(granted, 3);
+}
+
 TEST(RetryBudget, GivesBackATryThatWasNotMade) {
   RetryBudget budget(options_of(0, 0, 1));
   ASSERT_TRUE(budget.withdraw({}));

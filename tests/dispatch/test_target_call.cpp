@@ -238,6 +238,7 @@ TEST(TargetCall, HedgesASilentAttemptAndTakesTheFirstContent) {
   EXPECT_EQ(in_flight(*controls), 0U);
   EXPECT_NEAR(controls->endpoints->replica_view(first.choice.replica, at(12)).latency_seconds, 2, 0.01)
       << "the loser took at least so long";
+  EXPECT_NEAR(controls->hedger.delay()->seconds(), 2, 0.09) << "and the delay has learned of it";
 }
 
 TEST(TargetCall, LetsTheOtherAttemptGoOnWhenOneFails) {

@@ -59,7 +59,7 @@ class Gateway:
     def _wait_listening(self):
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            found = re.search(r"listens on http://127.0.0.1:(\d+)/v1 \(admin http://127.0.0.1:(\d+)\)", self.stdout())
+            found = re.search(r"listens on https?://127.0.0.1:(\d+)/v1 \(admin http://127.0.0.1:(\d+)\)", self.stdout())
             if found:
                 self.port, self.admin = int(found.group(1)), int(found.group(2))
                 return

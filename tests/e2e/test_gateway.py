@@ -7,10 +7,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 import openai
 from rig import CANARY, THALAMUS, Gateway, Upstream, frames, free_port, routes_config
@@ -467,6 +470,70 @@ class Observed(unittest.TestCase):
         self.assertEqual(lines[0]["target"], "t-echo")
         self.assertNotIn("secret question", self.gateway.stderr())
         self.assertNotIn("secret question", json.dumps(self.collector.bodies))
+
+
+class Tls(unittest.TestCase):
+    """The listener with a certificate, and its exchange while clients are connected."""
+
+    @staticmethod
+    def certificate(folder, name, cn):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-days", "2", "-subj",
+                        f"/CN={cn}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                       check=True, capture_output=True)
+
+    def peer(self, folder, name="cert"):
+        context = ssl.create_default_context(cafile=folder / f"{name}.pem")
+        connection = http.client.HTTPSConnection("127.0.0.1", self.gateway.port, context=context, timeout=10)
+        body = json.dumps({"model": "one", "messages": [{"role": "user", "content": "hello"}]})
+        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        status = connection.getresponse().status
+        subject = connection.sock.getpeercert()["subject"] if connection.sock else None
+        connection.close()
+        return status, subject
+
+    def test_a_certificate_is_exchanged_without_a_restart(self):
+        upstream = Upstream()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            self.certificate(folder, "cert", "first")
+            self.gateway = Gateway(f"tls: {{ certificate: {folder}/cert.pem, key: {folder}/cert.key }}\n" +
+                                   routes_config(upstream.port, {"one": ["ok"]}))
+            try:
+                self.assertEqual(self.peer(folder)[0], 200)
+                self.certificate(folder, "cert", "second")
+                self.assertEqual(self.gateway.request("POST", "/admin/reload", b"", admin=True)[0], 200)
+                status, subject = self.peer(folder)
+                self.assertEqual(status, 200)
+                (folder / "cert.pem").write_text("no certificate")
+                status, _, data = self.gateway.request("POST", "/admin/reload", b"", admin=True)
+                self.assertNotEqual(status, 200)
+                self.assertIn("cert.pem", json.loads(data)["error"]["message"])
+            finally:
+                self.gateway.close()
+                upstream.close()
+
+    @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+    def test_http2_is_spoken_with_and_without_tls(self):
+        upstream = Upstream()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            self.certificate(folder, "cert", "first")
+            for tls in (False, True):
+                head = f"tls: {{ certificate: {folder}/cert.pem, key: {folder}/cert.key }}\n" if tls else ""
+                self.gateway = Gateway(head + routes_config(upstream.port, {"one": ["ok-20"]}))
+                try:
+                    url = f"{'https' if tls else 'http'}://127.0.0.1:{self.gateway.port}/v1/chat/completions"
+                    body = json.dumps({"model": "one", "stream": True,
+                                       "messages": [{"role": "user", "content": "hello"}]})
+                    done = subprocess.run(["curl", "-s", "--cacert", folder / "cert.pem", "-w", "%{http_version}",
+                                           "--http2" if tls else "--http2-prior-knowledge", url, "-H",
+                                           "content-type: application/json", "-d", body],
+                                          capture_output=True, text=True)
+                    self.assertTrue(done.stdout.endswith("[DONE]\n\n2"), done.stdout[-80:] + done.stderr)
+                finally:
+                    self.gateway.close()
+            upstream.close()
 
 
 class AdminToken(unittest.TestCase):

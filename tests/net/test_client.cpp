@@ -226,6 +226,21 @@ TEST(Client, DoesNotReuseWhatTheServerWantsClosed) {
   }
 }
 
+TEST(Client, FollowsNoRedirect) {
+  for (const int status : {301, 302, 303, 307, 308}) {
+    Script script{.steps = {{fmt::format("HTTP/1.1 {} Moved\r\nLocation: http://upstream/other\r\n"
+                                         "Content-Length: 0\r\n\r\n",
+                                         status),
+                             false},
+                            {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}},
+                  .seen = {}};
+    EXPECT_EQ(call_script(script).status, status);
+    // An empty one is the connection's end.
+    std::erase(script.seen, "");
+    EXPECT_EQ(script.seen.size(), 1U) << "one request and no other";
+  }
+}
+
 TEST(Client, SaysWhenNobodyListens) {
   Rig rig;
   const Got got = run(rig.context, call(rig, post("/x", "")));

@@ -1,9 +1,5 @@
 /// Real sockets on loopback: TCP, Unix and TLS with an authority made by the test.
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <cstdlib>
@@ -12,67 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "rig.h"
-#include "thalamus/net/connector.h"
+#include "certificates.h"
+#include "tcp_rig.h"
 #include "thalamus/net/stream_tcp.h"
 
 namespace thalamus::net {
 namespace {
 
 using asio::ip::tcp;
-
-struct TcpRig {
-  base::SystemClock clock;
-  asio::io_context context{1};
-  ServerLimits limits;
-  Handler handler = echo;
-  ErrorBody error_body = error_body_of_tests;
-  Gate gate;
-  Listener listener = Listener::bind("127.0.0.1", 0).value();
-  tcp::acceptor acceptor = listener.acceptor(context).value();
-  TcpConnector connector{context};
-  HttpClient client{connector, clock};
-  Endpoint endpoint;
-
-  TcpRig() {
-    endpoint.host = "127.0.0.1";
-    endpoint.port = listener.port();
-  }
-  void serve() {
-    asio::co_spawn(context, accept_loop(acceptor, limits, handler, error_body, clock, gate), asio::detached);
-  }
-  void stop() {
-    acceptor.close();
-    client.clear();
-    gate.close();
-  }
-};
-
-struct Got {
-  int status = 0;
-  std::string body;
-  Error error;
-};
-
-Awaitable<Got> call(HttpClient& client, const Endpoint& endpoint, std::string body, CallLimits limits = {}) {
-  Got got;
-  HttpCall request;
-  request.path = "/x";
-  request.body = body;
-  auto exchange = co_await client.send(endpoint, request, limits, nullptr);
-  if (!exchange) {
-    got.error = exchange.error();
-    co_return got;
-  }
-  got.status = (*exchange)->status();
-  auto answer = co_await (*exchange)->read_all(64U << 20);
-  if (answer) {
-    got.body = *answer;
-  } else {
-    got.error = answer.error();
-  }
-  co_return got;
-}
 
 TEST(Tcp, CarriesCallsThereAndBackOverOneConnection) {
   TcpRig rig;
@@ -86,6 +29,22 @@ TEST(Tcp, CarriesCallsThereAndBackOverOneConnection) {
   const std::string large(8U << 20, 'x');
   const Got got = run(rig.context, call(rig.client, rig.endpoint, large));
   EXPECT_EQ(got.body.size(), large.size() + 9) << got.error.message;
+  rig.stop();
+  EXPECT_TRUE(run_dry(rig.context));
+  EXPECT_EQ(rig.gate.inside(), 0U);
+}
+
+TEST(Tcp, CarriesHttp2BesideHttp1OnOneListener) {
+  TcpRig rig;
+  rig.serve();
+  for (const auto version : {HttpVersion::kHttp2, HttpVersion::kAuto, HttpVersion::kHttp2}) {
+    rig.endpoint.version = version;
+    EXPECT_EQ(run(rig.context, call(rig.client, rig.endpoint, "small")).body, "POST /x? small");
+    const std::string large(8U << 20, 'x');
+    const Got got = run(rig.context, call(rig.client, rig.endpoint, large));
+    EXPECT_EQ(got.body.size(), large.size() + 9) << got.error.message;
+  }
+  EXPECT_EQ(rig.gate.inside(), 2U) << "one connection of each";
   rig.stop();
   EXPECT_TRUE(run_dry(rig.context));
   EXPECT_EQ(rig.gate.inside(), 0U);
@@ -287,59 +246,6 @@ TEST(Tcp, SpeaksOverUnixSockets) {
 
 // ---- TLS
 // -------------------------------------------------------------------------------------------------------------
-
-struct KeyAndCertificate {
-  std::string key_pem;
-  std::string certificate_pem;
-  std::shared_ptr<EVP_PKEY> key;
-  std::shared_ptr<X509> certificate;
-};
-
-std::string pem_of(const std::function<int(BIO*)>& writer) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), &BIO_free);
-  EXPECT_EQ(writer(bio.get()), 1);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return std::string(data, static_cast<std::size_t>(size));
-}
-
-void add_extension(X509* certificate, X509* issuer, int id, const char* value) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, id, value);
-  ASSERT_NE(extension, nullptr) << value;
-  X509_add_ext(certificate, extension, -1);
-  X509_EXTENSION_free(extension);
-}
-
-/// Signed by `issuer`, or by itself.
-KeyAndCertificate make_certificate(const char* name, const char* alternative_names, const KeyAndCertificate* issuer) {
-  KeyAndCertificate made;
-  made.key.reset(EVP_EC_gen("P-256"), &EVP_PKEY_free);
-  made.certificate.reset(X509_new(), &X509_free);
-  X509* certificate = made.certificate.get();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), issuer == nullptr ? 1 : 2);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, made.key.get());
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
-  X509* signer = issuer == nullptr ? certificate : issuer->certificate.get();
-  X509_set_issuer_name(certificate, X509_get_subject_name(signer));
-  if (issuer == nullptr) {
-    add_extension(certificate, signer, NID_basic_constraints, "critical,CA:TRUE");
-    add_extension(certificate, signer, NID_key_usage, "critical,keyCertSign");
-  } else {
-    add_extension(certificate, signer, NID_subject_alt_name, alternative_names);
-  }
-  EVP_PKEY* signing_key = issuer == nullptr ? made.key.get() : issuer->key.get();
-  EXPECT_GT(X509_sign(certificate, signing_key, EVP_sha256()), 0);
-  made.certificate_pem = pem_of([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); });
-  made.key_pem = pem_of(
-      [&](BIO* bio) { return PEM_write_bio_PrivateKey(bio, made.key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
-  return made;
-}
 
 int choose_http(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size,
                 void*) {

@@ -23,6 +23,7 @@
 #include "thalamus/dispatch/policy.h"
 #include "thalamus/dispatch/slow_stream.h"
 #include "thalamus/gateway/span_exporter.h"
+#include "thalamus/net/stream.h"
 
 namespace thalamus::gateway {
 
@@ -73,7 +74,8 @@ struct Provider {
   std::vector<Secret> keys;           ///< used beside each other; empty: no credential is sent
   std::vector<std::string> replicas;  ///< base URLs of further servers of the same models
   std::string auth;                   ///< how the key travels: bearer, x-api-key, api-key; empty: as the format does
-  std::string path;        ///< after base_url, "{model}" stands for the model's id; empty: as the format does
+  std::string path;  ///< after base_url, "{model}" stands for the model's id; empty: as the format does
+  net::HttpVersion http = net::HttpVersion::kAuto;
   std::string extra_body;  ///< JSON members added to each request body: "\"user\":\"x\",\"n\":1"; may be empty
   std::vector<std::pair<std::string, Secret>> headers;  ///< sent with every call; values may hold credentials
   std::filesystem::path ca_file;                        ///< empty: the system's
@@ -122,12 +124,23 @@ struct VirtualKey {
   core::ContractPatch contract;
 };
 
+/// Of a listener. The files are read at the start and at every reload.
+struct TlsSettings {
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  std::filesystem::path client_ca;  ///< empty: any client
+
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
 struct GatewayLimits {
   std::size_t body_bytes_max = 32U << 20;
   std::size_t depth_max = 64;
   std::size_t headers_max = 128;
   std::size_t head_bytes_max = 32U << 10;
-  std::size_t connections_max = 10'000;  ///< per core
+  std::size_t connections_max = 10'000;            ///< per core
+  std::size_t connections_per_address_max = 1000;  ///< per core; 0: no limit
+  std::size_t streams_max = 100;                   ///< of one HTTP/2 connection; 0: HTTP/1.1 only
   Nanoseconds head_timeout = Nanoseconds::from_ms(10'000);
   Nanoseconds idle_timeout = Nanoseconds::from_ms(75'000);
   Nanoseconds body_timeout = Nanoseconds::from_ms(30'000);
@@ -166,9 +179,10 @@ struct Config {
   int version = 1;
   ListenAddress listen{"127.0.0.1", 8080, true};
   ListenAddress admin{"127.0.0.1", 8081, true};
-  Secret admin_token;          ///< asked by the admin listener of everything but its health; empty: nothing is asked
-  bool allow_any_key = false;  ///< said explicitly: other addresses without virtual keys
-  std::uint32_t threads = 0;   ///< 0: one per core
+  Secret admin_token;  ///< asked by the admin listener of everything but its health; empty: nothing is asked
+  std::optional<TlsSettings> tls;  ///< of `listen`; none: plain HTTP
+  bool allow_any_key = false;      ///< said explicitly: other addresses without virtual keys
+  std::uint32_t threads = 0;       ///< 0: one per core
   base::LogLevel log_level = base::LogLevel::kInfo;
   std::filesystem::path log_file;  ///< empty: standard error
   bool access_log = false;         ///< a line for each request

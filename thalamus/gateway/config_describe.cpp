@@ -87,6 +87,9 @@ void describe_model(std::string& out, const Config& config, const ModelEntry& mo
 std::string describe(const Config& config) {
   std::string out = fmt::format("version: {}\nlisten: {}\nadmin: {}\nthreads: {}\n", config.version,
                                 config.listen.text(), config.admin.text(), config.threads);
+  if (config.tls)
+    out += fmt::format("tls: {{ certificate: \"{}\", client_ca: \"{}\" }}\n", config.tls->certificate.string(),
+                       config.tls->client_ca.string());
   out += "providers:\n";
   for (const Provider& provider : config.providers) describe_provider(out, provider);
   out += "models:\n";

@@ -64,6 +64,8 @@ void read_limits(Fields& top, GatewayLimits& limits) {
   fields.integer("headers", limits.headers_max, 8, 1024);
   fields.bytes("head_bytes", limits.head_bytes_max, 1024, 1 << 20);
   fields.integer("connections", limits.connections_max, 1, 1'000'000);
+  fields.integer("connections_per_address", limits.connections_per_address_max, 0, 1'000'000);
+  fields.integer("streams", limits.streams_max, 0, 10'000);
   fields.duration("head_timeout", limits.head_timeout, kHour);
   fields.duration("idle_timeout", limits.idle_timeout, kHour);
   fields.duration("body_timeout", limits.body_timeout, kHour);
@@ -84,6 +86,25 @@ void read_trace(Fields& top, TraceOptions& trace) {
   fields.flag("content", content);
   trace.content = content ? KeepContent::kYes : KeepContent::kNo;
   fields.finish();
+}
+
+/// `tls: none`, or a mapping of files.
+void read_tls(Fields& top, std::optional<TlsSettings>& tls) {
+  const YamlNode* node = top.get("tls");
+  if (node == nullptr) return;
+  if (node->kind == YamlKind::kScalar) {
+    static const std::vector<std::string> kWords = {"none"};
+    (void)top.choice("tls", kWords);
+    return;
+  }
+  Fields fields(top.reader(), *node, "tls");
+  TlsSettings settings;
+  if (fields.need("certificate", "a PEM file: the certificate, then what leads to its authority") != nullptr)
+    fields.path("certificate", settings.certificate);
+  if (fields.need("key", "a PEM file: the certificate's private key") != nullptr) fields.path("key", settings.key);
+  fields.path("client_ca", settings.client_ca);
+  fields.finish();
+  tls = std::move(settings);
 }
 
 void read_spans(Fields& top, SpanOptions& spans) {
@@ -152,8 +173,7 @@ void read_server(Fields& top, Config& config, ConfigMarks& marks) {
   read_address(top, "listen", config.listen, marks.listen);
   read_address(top, "admin", config.admin, marks.admin);
   top.secret("admin_token", config.admin_token);
-  static const std::vector<std::string> kTls = {"none"};
-  (void)top.choice("tls", kTls);
+  read_tls(top, config.tls);
   top.flag("allow_any_key", config.allow_any_key);
   top.integer("threads", config.threads, 0, 1024);
   config.models_folder = default_models_folder(top.reader());

@@ -185,6 +185,8 @@ void read_resilience(Fields& fields, Provider& provider) {
 void read_dialect(Fields& fields, Provider& provider) {
   const std::vector<std::string> styles{"bearer", "x-api-key", "api-key"};
   if (const auto style = fields.choice("auth", styles)) provider.auth = styles[*style];
+  static const std::vector<std::string> kVersions{"auto", "1.1", "2"};
+  if (const auto version = fields.choice("http", kVersions)) provider.http = static_cast<net::HttpVersion>(*version);
   fields.text("path", provider.path);
   if (!provider.path.empty() &&
       (!provider.path.starts_with('/') || provider.path.find_first_of(" \t\r\n#") != std::string::npos))

@@ -15,6 +15,7 @@
 #include "thalamus/gateway/running_config.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
+#include "thalamus/net/tls_identity.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -23,6 +24,7 @@ namespace asio = boost::asio;
 
 constexpr Nanoseconds kAbortPatience = Nanoseconds::from_ms(2'000);
 constexpr std::chrono::milliseconds kRecordsPoll{200};
+constexpr std::chrono::milliseconds kSweepPoll{500};
 
 net::ServerLimits server_limits(const GatewayLimits& limits) {
   net::ServerLimits out;
@@ -30,6 +32,8 @@ net::ServerLimits server_limits(const GatewayLimits& limits) {
   out.headers_max = limits.headers_max;
   out.body_bytes_max = limits.body_bytes_max;
   out.connections_max = limits.connections_max;
+  out.connections_per_address_max = limits.connections_per_address_max;
+  out.streams_max = limits.streams_max;
   out.head_timeout = limits.head_timeout;
   out.idle_timeout = limits.idle_timeout;
   out.body_timeout = limits.body_timeout;
@@ -79,6 +83,10 @@ class Gateway::Impl final : public Facts {
     if (error) return fail_at(folder_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
     TRY(auto listener, net::Listener::bind(config.listen.host, config.listen.port));
     TRY(auto admin, net::Listener::bind(config.admin.host, config.admin.port));
+    if (config.tls) {
+      TRY(identity_, net::TlsIdentity::load(
+                         {config.tls->certificate.string(), config.tls->key.string(), config.tls->client_ca.string()}));
+    }
     CHECK_OK(open_records(config.trace));
     CHECK_OK(open_spans(config));
     sockets_ = folder_ / fmt::format("run-{}", listener.port());
@@ -136,6 +144,9 @@ class Gateway::Impl final : public Facts {
     auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_);
     if (!next) return std::unexpected(refused(next.error()));
     if (const Status fits = check_reloadable(*running, **next); !fits) return std::unexpected(refused(fits.error()));
+    if (identity_) {
+      if (const Status read = identity_->reload(); !read) return std::unexpected(refused(read.error()));
+    }
     for (const std::string& warning : (*next)->warnings()) report.warnings.push_back(warning);
     tell_health(**next);
     put_in_force(*next);
@@ -151,10 +162,11 @@ class Gateway::Impl final : public Facts {
   [[nodiscard]] bool stopping() const noexcept override { return stopping_; }
   [[nodiscard]] bool wait_ready(Nanoseconds timeout) const { return !supervisor_ || supervisor_->wait_ready(timeout); }
 
-  [[nodiscard]] static std::string url(const std::string& host, std::uint16_t port) {
+  [[nodiscard]] bool tls() const noexcept { return identity_ != nullptr; }
+  [[nodiscard]] static std::string url(const std::string& host, std::uint16_t port, bool tls = false) {
     const bool any = host == "0.0.0.0" || host == "::" || host.empty();
     const std::string shown = any ? "127.0.0.1" : host.find(':') != std::string::npos ? "[" + host + "]" : host;
-    return fmt::format("http://{}:{}", shown, port);
+    return fmt::format("{}://{}:{}", tls ? "https" : "http", shown, port);
   }
 
   std::string host_, admin_host_;
@@ -220,11 +232,25 @@ class Gateway::Impl final : public Facts {
     }
     if (records_) asio::co_spawn(cores_[0]->context, watch_records(*cores_[0]), asio::detached);
     for (auto& core : cores_) {
+      asio::co_spawn(core->context, sweep_connections(*core), asio::detached);
       open_port(*core, core->main);
       open_port(*core, core->admin);
       core->thread = std::thread([raw = core.get()] { raw->context.run(); });
     }
     return {};
+  }
+
+  // Connections to upstreams that nobody uses any more are closed in quiet times, too.
+  static asio::awaitable<void> sweep_connections(Core& core) {
+    asio::steady_timer timer(core.context);
+    const net::Gate::Pass inside(core.main.gate);
+    while (!core.main.gate.closed()) {
+      core.state.client.sweep();
+      timer.expires_after(kSweepPoll);
+      auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+      static_cast<void>(error);
+    }
+    core.state.client.clear();
   }
 
   // A disk that refuses records is said once for each reason; requests go on.
@@ -256,8 +282,10 @@ class Gateway::Impl final : public Facts {
 
   void open_port(Core& core, Port& port) {
     if (!port.acceptor) return;
+    // The admin listener speaks plain HTTP: it is for this machine, or behind a tunnel of the operator's.
+    const auto identity = &port == &core.main ? identity_ : nullptr;
     asio::co_spawn(core.context,
-                   net::accept_loop(*port.acceptor, limits_, port.handler, error_body_, clock_, port.gate),
+                   net::accept_loop(*port.acceptor, limits_, port.handler, error_body_, clock_, port.gate, identity),
                    asio::detached);
   }
 
@@ -318,6 +346,7 @@ class Gateway::Impl final : public Facts {
   std::unique_ptr<trace::RecordLog> records_;
   std::unique_ptr<SpanExporter> spans_;
   net::ServerLimits limits_;
+  std::shared_ptr<net::TlsIdentity> identity_;  ///< null: plain HTTP
   net::ErrorBody error_body_ = http_error_body;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Supervisor> supervisor_;
@@ -336,7 +365,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(Config config, const StartOption
 
 std::uint16_t Gateway::port() const noexcept { return impl_->port_; }
 std::uint16_t Gateway::admin_port() const noexcept { return impl_->admin_port_; }
-std::string Gateway::base_url() const { return Impl::url(impl_->host_, impl_->port_); }
+std::string Gateway::base_url() const { return Impl::url(impl_->host_, impl_->port_, impl_->tls()); }
 std::string Gateway::admin_url() const { return Impl::url(impl_->admin_host_, impl_->admin_port_); }
 std::shared_ptr<const Runtime> Gateway::runtime() const { return impl_->runtime(); }
 bool Gateway::wait_ready(Nanoseconds timeout) const { return impl_->wait_ready(timeout); }

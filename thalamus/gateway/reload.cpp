@@ -9,8 +9,9 @@ namespace {
 
 bool same_limits(const GatewayLimits& a, const GatewayLimits& b) {
   return a.headers_max == b.headers_max && a.head_bytes_max == b.head_bytes_max &&
-         a.connections_max == b.connections_max && a.head_timeout == b.head_timeout &&
-         a.idle_timeout == b.idle_timeout && a.body_timeout == b.body_timeout && a.write_timeout == b.write_timeout;
+         a.connections_max == b.connections_max && a.connections_per_address_max == b.connections_per_address_max &&
+         a.streams_max == b.streams_max && a.head_timeout == b.head_timeout && a.idle_timeout == b.idle_timeout &&
+         a.body_timeout == b.body_timeout && a.write_timeout == b.write_timeout;
 }
 
 bool same_child(const ChildSpec& a, const ChildSpec& b) {
@@ -33,6 +34,7 @@ Status check_reloadable(const Runtime& running, const Runtime& wanted) {
   };
   if (old.listen.text() != next.listen.text()) return fixed("listen");
   if (old.admin.text() != next.admin.text()) return fixed("admin");
+  if (!(old.tls == next.tls)) return fixed("tls (its files are read again at each reload)");
   if (old.threads != next.threads) return fixed("threads");
   if (old.trace.enabled != next.trace.enabled || old.trace.folder != next.trace.folder) return fixed("trace");
   if (!(old.spans == next.spans)) return fixed("spans");

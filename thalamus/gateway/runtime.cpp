@@ -173,6 +173,7 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
     for (const std::string& url : replicas) {
       TRY(auto endpoint, net::parse_base_url(url));
       endpoint.ca_file = provider.ca_file.string();
+      endpoint.version = provider.http;
       upstream->replicas.push_back(std::move(endpoint));
     }
     TRY(upstream->controls, make_controls(provider, model.limits, replicas));

@@ -134,6 +134,7 @@ Awaitable<Result<std::unique_ptr<Stream>>> TcpConnector::connect(const Endpoint&
   std::string host = endpoint.host;
   const std::string name = fmt::format("{}:{}", host, endpoint.port);
   const bool tls = endpoint.tls;
+  const HttpVersion version = endpoint.version;
   Error last{ErrorKind::kUnavailable, name + ": no address", {}};
   std::size_t addresses_left = addresses->size();
   for (const tcp::endpoint& address : *addresses) {
@@ -144,7 +145,7 @@ Awaitable<Result<std::unique_ptr<Stream>>> TcpConnector::connect(const Endpoint&
       continue;
     }
     if (!tls) co_return make_tcp_stream(std::move(*socket));
-    co_return co_await start_tls(std::move(*socket), trust, std::move(host), deadline);
+    co_return co_await start_tls(std::move(*socket), trust, std::move(host), version, deadline);
   }
   co_return std::unexpected(std::move(last));
 }

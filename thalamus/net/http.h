@@ -1,4 +1,4 @@
-/// HTTP/1.1 nouns shared by server and client (RFC 9110, RFC 9112).
+/// HTTP nouns shared by server and client (RFC 9110, RFC 9112, RFC 9113).
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,7 @@ struct HttpRequest {
   std::string body;
   std::string peer;  ///< "127.0.0.1:4711"
   bool peer_is_loopback = false;
+  bool http2 = false;
   Nanoseconds arrived{};  ///< monotonic, when the head was complete
 };
 

@@ -223,7 +223,9 @@ Refusal RequestParser::Impl::explain(const error_code& error, std::string_view h
     const auto version = line.substr(std::min(line.size(), line.rfind(' ') + 1));
     const bool shaped = version.size() == 8 && version.starts_with("HTTP/") && is_number(version.substr(5, 1)) &&
                         version[6] == '.' && is_number(version.substr(7));
-    if (shaped) return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    // A blank in the target puts the version where none is looked for.
+    const bool known = version == "HTTP/1.0" || version == "HTTP/1.1";
+    if (shaped && !known) return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   }
   return {400, fmt::format("malformed HTTP request: {}", error.message())};
 }

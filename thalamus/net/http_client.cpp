@@ -1,7 +1,6 @@
 #include "thalamus/net/http_client.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -9,338 +8,24 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <functional>
 #include <optional>
-#include <unordered_map>
-#include <vector>
 
-#include "thalamus/net/http1_parser.h"
+#include "thalamus/net/client_pool.h"
+#include "thalamus/net/deadline.h"
+#include "thalamus/net/http1_exchange.h"
 #include "thalamus/net/http1_writer.h"
+#include "thalamus/net/http2_client.h"
 
 namespace thalamus::net {
 namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kBufferBytes = 16U << 10;
-constexpr std::size_t kKeptBytesMax = 64U << 10;
-constexpr std::size_t kHeadersMax = 256;
-constexpr std::size_t kInterimAnswersMax = 16;
-constexpr std::size_t kReserveMax = 1U << 20;
-
-asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.data(), bytes.size()}; }
-
-Nanoseconds earlier(Nanoseconds instant, Nanoseconds now, Nanoseconds span) noexcept {
-  // kNever and other spans beyond the clock's end do not wrap.
-  if (span.value >= kNever.value - now.value) return instant;
-  return std::min(instant, now + span);
-}
+// A request that the server did not touch is sent so many times.
+constexpr int kAttemptsMax = 4;
 
 std::string name_of(const Endpoint& endpoint) {
   return endpoint.unix_socket ? "unix:" + endpoint.host : fmt::format("{}:{}", endpoint.host, endpoint.port);
 }
-
-/// A connection with the memory it reuses from call to call.
-struct Connection {
-  std::unique_ptr<Stream> stream;
-  std::vector<char> buffer = std::vector<char>(kBufferBytes);
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  ResponseParser parser;
-  std::string head;
-  Nanoseconds idle_since{};
-
-  [[nodiscard]] std::string_view held() const noexcept { return {buffer.data() + begin, end - begin}; }
-  void make_room() {
-    if (begin == end) begin = end = 0;
-    if (end < buffer.size()) return;
-    if (begin > 0) {
-      std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(begin), buffer.end(), buffer.begin());
-      end -= begin;
-      begin = 0;
-    } else {
-      buffer.resize(buffer.size() * 2);  // ends at the parser's limits
-    }
-  }
-};
-
-struct EndpointHash {
-  std::size_t operator()(const Endpoint& endpoint) const noexcept {
-    return std::hash<std::string_view>{}(endpoint.host) ^ (static_cast<std::size_t>(endpoint.port) << 2) ^
-           static_cast<std::size_t>(endpoint.tls ? 2 : 0) ^ static_cast<std::size_t>(endpoint.unix_socket ? 1 : 0);
-  }
-};
-/// The base path does not matter to a connection.
-struct EndpointEqual {
-  bool operator()(const Endpoint& a, const Endpoint& b) const noexcept {
-    return a.port == b.port && a.tls == b.tls && a.unix_socket == b.unix_socket && a.host == b.host &&
-           a.ca_file == b.ca_file;
-  }
-};
-
-}  // namespace
-
-// ---- pool
-// ------------------------------------------------------------------------------------------------------------
-
-/// Outlives the client as long as an exchange holds it weakly; then connections are simply closed.
-class HttpClient::Pool {
- public:
-  /// The connection used last, or null.
-  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint) {
-    const auto found = idle_.find(endpoint);
-    if (found == idle_.end() || found->second.empty()) return nullptr;
-    auto connection = std::move(found->second.back());
-    found->second.pop_back();
-    --count_;
-    return connection;
-  }
-  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
-    if (count_ >= kIdleMax) return;
-    auto& list = idle_[endpoint];
-    if (list.size() >= kIdlePerEndpointMax) return;
-    if (connection->buffer.size() > kKeptBytesMax) {
-      connection->buffer.resize(kBufferBytes);
-      connection->buffer.shrink_to_fit();
-    }
-    oldest_ = count_ == 0 ? connection->idle_since : std::min(oldest_, connection->idle_since);
-    list.push_back(std::move(connection));
-    ++count_;
-  }
-  void sweep(Nanoseconds now) {
-    if (count_ == 0 || now - oldest_ < kIdleTime) return;
-    oldest_ = now;
-    for (auto entry = idle_.begin(); entry != idle_.end();) {
-      auto& list = entry->second;
-      // Last used last, so the old ones are in front.
-      const auto fresh = std::find_if(list.begin(), list.end(),
-                                      [&](const auto& connection) { return now - connection->idle_since < kIdleTime; });
-      count_ -= static_cast<std::size_t>(fresh - list.begin());
-      list.erase(list.begin(), fresh);
-      if (!list.empty()) oldest_ = std::min(oldest_, list.front()->idle_since);
-      entry = list.empty() ? idle_.erase(entry) : std::next(entry);
-    }
-  }
-  void clear() noexcept {
-    idle_.clear();
-    count_ = 0;
-  }
-  [[nodiscard]] std::size_t count() const noexcept { return count_; }
-
- private:
-  std::unordered_map<Endpoint, std::vector<std::unique_ptr<Connection>>, EndpointHash, EndpointEqual> idle_;
-  std::size_t count_ = 0;
-  Nanoseconds oldest_{};
-};
-
-// ---- exchange
-// --------------------------------------------------------------------------------------------------------
-
-namespace {
-
-/// Gives a connection back; empty function once the client is gone.
-using GiveBack = std::function<void(std::unique_ptr<Connection>)>;
-
-class ClientExchange final : public Exchange {
- public:
-  ClientExchange(std::unique_ptr<Connection> connection, std::string name, const CallLimits& limits,
-                 const base::Clock& clock, Cancellation* cancellation, GiveBack give_back)
-      : connection_(std::move(connection)),
-        name_(std::move(name)),
-        limits_(limits),
-        clock_(clock),
-        cancellation_(cancellation),
-        give_back_(std::move(give_back)) {
-    if (cancellation_ != nullptr) cancel_id_ = cancellation_->add([this] { cut(); });
-  }
-  ~ClientExchange() override {
-    if (cancellation_ != nullptr) cancellation_->remove(cancel_id_);
-    if (connection_ == nullptr) return;
-    // What is here already may hold the end of the body: the connection is spared then.
-    if (!failed_ && head_done_ && skip_held()) release();
-  }
-  ClientExchange(const ClientExchange&) = delete;
-  ClientExchange& operator=(const ClientExchange&) = delete;
-
-  int status() const noexcept override { return status_; }
-  const Headers& headers() const noexcept override { return headers_; }
-  Awaitable<Result<std::string_view>> read() override;
-  Awaitable<Result<std::string>> read_all(std::size_t size_max) override;
-
-  /// Sends the request in connection->head and `body`, and receives the head of the answer.
-  Awaitable<Status> begin(std::string_view body, ResponseParser::Body expected);
-  /// True if not one byte of an answer came and the connection ended: another one may be tried.
-  [[nodiscard]] bool is_stale() const noexcept { return ended_early_; }
-
- private:
-  Awaitable<Status> receive_head(ResponseParser::Body expected);
-  Awaitable<Result<std::size_t>> receive(Nanoseconds deadline);
-  [[nodiscard]] ParseLimits parse_limits() const noexcept {
-    return {limits_.head_bytes_max, kHeadersMax, limits_.body_bytes_max};
-  }
-  [[nodiscard]] Error named(Error error) const {
-    error.message = name_ + ": " + error.message;
-    return error;
-  }
-  Error failed(Error error) {
-    failed_ = true;
-    connection_->stream->close();
-    return named(std::move(error));
-  }
-  void cut() {
-    cancelled_ = true;
-    if (connection_ != nullptr) connection_->stream->close();
-  }
-  [[nodiscard]] bool skip_held() {
-    for (;;) {
-      const auto progress = connection_->parser.parse(connection_->held());
-      if (!progress) return false;
-      connection_->begin += progress->consumed;
-      if (progress->event == ParseEvent::kDone) return true;
-      if (progress->event == ParseEvent::kNeedMore) return false;
-    }
-  }
-  void release() {
-    auto connection = std::move(connection_);
-    const bool reusable = connection->parser.keep_alive() && connection->held().empty() && !ended_ && !cancelled_;
-    if (!reusable) return;
-    connection->idle_since = clock_.now();
-    give_back_(std::move(connection));
-  }
-
-  std::unique_ptr<Connection> connection_;
-  std::string name_;
-  CallLimits limits_;
-  const base::Clock& clock_;
-  Cancellation* cancellation_;
-  std::uint64_t cancel_id_ = 0;
-  GiveBack give_back_;
-  Headers headers_;
-  int status_ = 0;
-  bool head_done_ = false;
-  bool failed_ = false;
-  bool cancelled_ = false;
-  bool ended_ = false;
-  bool ended_early_ = false;
-};
-
-Awaitable<Result<std::size_t>> ClientExchange::receive(Nanoseconds deadline) {
-  connection_->make_room();
-  auto& buffer = connection_->buffer;
-  auto received = co_await connection_->stream->read_some(
-      asio::buffer(buffer.data() + connection_->end, buffer.size() - connection_->end), deadline);
-  if (received) connection_->end += *received;
-  if (received && *received == 0) ended_ = true;
-  co_return received;
-}
-
-Awaitable<Status> ClientExchange::begin(std::string_view body, ResponseParser::Body expected) {
-  const std::array<asio::const_buffer, 2> buffers{to_buffer(connection_->head), to_buffer(body)};
-  const Nanoseconds write_deadline = earlier(limits_.deadline, clock_.now(), limits_.first_byte_timeout);
-  const std::span used = std::span<const asio::const_buffer>(buffers).first(body.empty() ? 1 : 2);
-  Status written = co_await connection_->stream->write(used, write_deadline);
-  const bool fatal = !written && (written.error().kind == ErrorKind::kTimeout || cancelled_);
-  if (fatal) co_return std::unexpected(failed(std::move(written).error()));
-  // A server may answer, 413 say, and close before it read everything: what it said counts.
-  Status answered = co_await receive_head(expected);
-  if (!answered) co_return answered;
-  if (!written) ended_ = true;
-  co_return answered;
-}
-
-Awaitable<Status> ClientExchange::receive_head(ResponseParser::Body expected) {
-  const Nanoseconds deadline = earlier(limits_.deadline, clock_.now(), limits_.first_byte_timeout);
-  connection_->begin = connection_->end = 0;
-  connection_->parser.begin(parse_limits(), expected);
-  bool any = false;
-  std::size_t interim = 0;
-  for (;;) {
-    if (!connection_->held().empty()) {
-      const auto progress = connection_->parser.parse(connection_->held());
-      if (!progress) co_return std::unexpected(failed(progress.error()));
-      connection_->begin += progress->consumed;
-      if (progress->event == ParseEvent::kHead) {
-        status_ = connection_->parser.status();
-        if (status_ >= 200) break;
-        if (status_ == 101 || ++interim > kInterimAnswersMax)
-          co_return std::unexpected(failed({ErrorKind::kUpstream, "unexpected interim answers", {}}));
-        connection_->parser.begin(parse_limits(), expected);
-        continue;
-      }
-    }
-    const auto received = co_await receive(deadline);
-    if (received && *received > 0) {
-      any = true;
-      continue;
-    }
-    const bool over = received || (received.error().kind != ErrorKind::kTimeout && !cancelled_);
-    ended_early_ = over && !any;
-    if (received)
-      co_return std::unexpected(
-          failed({ErrorKind::kUpstream, "the server closed the connection without an answer", {}}));
-    Error error = received.error();
-    if (over) error.kind = ErrorKind::kUpstream;
-    if (error.kind == ErrorKind::kTimeout) error.message = "no answer in time";
-    co_return std::unexpected(failed(std::move(error)));
-  }
-  headers_ = connection_->parser.headers();
-  head_done_ = true;
-  co_return Status{};
-}
-
-Awaitable<Result<std::string_view>> ClientExchange::read() {
-  if (connection_ == nullptr) co_return std::string_view{};
-  if (cancelled_) co_return std::unexpected(named({ErrorKind::kCancelled, "the call was cancelled", {}}));
-  if (failed_) co_return std::unexpected(named({ErrorKind::kUpstream, "the answer failed before", {}}));
-  for (;;) {
-    const auto progress = connection_->parser.parse(connection_->held());
-    if (!progress) co_return std::unexpected(failed(progress.error()));
-    connection_->begin += progress->consumed;
-    if (progress->event == ParseEvent::kBody) co_return connection_->parser.piece();
-    if (progress->event == ParseEvent::kDone) {
-      release();
-      co_return std::string_view{};
-    }
-    const auto received = co_await receive(earlier(limits_.deadline, clock_.now(), limits_.idle_timeout));
-    if (received && *received > 0) continue;
-    if (received) {
-      if (connection_->parser.finish_at_end()) {
-        release();
-        co_return std::string_view{};
-      }
-      co_return std::unexpected(failed({ErrorKind::kUpstream, "the answer was cut short", {}}));
-    }
-    Error error = received.error();
-    if (error.kind == ErrorKind::kTimeout) error.message = "the answer stalled";
-    const bool own = error.kind == ErrorKind::kTimeout || error.kind == ErrorKind::kCancelled;
-    if (!own) error = {ErrorKind::kUpstream, "the answer was cut short: " + error.message, {}};
-    co_return std::unexpected(failed(std::move(error)));
-  }
-}
-
-Awaitable<Result<std::string>> ClientExchange::read_all(std::size_t size_max) {
-  std::string body;
-  if (connection_ != nullptr) {
-    const auto length = connection_->parser.content_length().value_or(0);
-    if (length > size_max)
-      co_return std::unexpected(
-          failed({ErrorKind::kTooLarge,
-                  fmt::format("the answer's body of {} bytes is longer than {}", length, size_max),
-                  {}}));
-    body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(length, kReserveMax)));
-  }
-  for (;;) {
-    const auto piece = co_await read();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) co_return body;
-    if (piece->size() > size_max - body.size())
-      co_return std::unexpected(
-          failed({ErrorKind::kTooLarge, fmt::format("the answer's body is longer than {} bytes", size_max), {}}));
-    body.append(*piece);
-  }
-}
-
-// ---- connecting
-// ------------------------------------------------------------------------------------------------------
 
 /// A connect that may be given up: the attempt ends by its own deadline, and what it brings then is dropped.
 struct Attempt {
@@ -374,13 +59,17 @@ Awaitable<Result<std::unique_ptr<Stream>>> connect(Connector& connector, const E
   co_return std::move(*attempt->outcome);
 }
 
+bool carries_length(const HttpCall& call) noexcept {
+  const bool bodyless = call.method == "GET" || call.method == "HEAD" || call.method == "DELETE";
+  return !call.body.empty() || !bodyless;
+}
+
 Status write_head(std::string& out, const Endpoint& endpoint, const HttpCall& call) {
   out.clear();
   CHECK_OK(append_request_line(out, call.method, endpoint.base_path, call.path));
   out.append("Host: ").append(host_field(endpoint)).append("\r\n");
   CHECK_OK(append_fields(out, call.headers, "Host"));
-  const bool bodyless = call.method == "GET" || call.method == "HEAD" || call.method == "DELETE";
-  if (!call.body.empty() || !bodyless) {
+  if (carries_length(call)) {
     out.append("Content-Length: ");
     append_number(out, call.body.size());
     out.append("\r\n");
@@ -389,10 +78,37 @@ Status write_head(std::string& out, const Endpoint& endpoint, const HttpCall& ca
   return {};
 }
 
+/// The same as `head`, which write_head wrote.
+Result<Http2Fields> http2_head(std::string_view head, const Endpoint& endpoint, const HttpCall& call) {
+  const auto line = head.substr(0, head.find("\r\n"));
+  const auto first = line.find(' ') + 1;
+  Http2Fields fields;
+  fields.add(":method", call.method);
+  fields.add(":scheme", endpoint.tls ? "https" : "http");
+  fields.add(":authority", host_field(endpoint));
+  fields.add(":path", line.substr(first, line.rfind(' ') - first));
+  CHECK_OK(fields.append(call.headers));
+  if (carries_length(call)) fields.add_number("content-length", call.body.size());
+  return fields;
+}
+
 }  // namespace
 
 // ---- client
 // ----------------------------------------------------------------------------------------------------------
+
+/// One call of `send`.
+struct HttpClient::Sending {
+  const Endpoint& endpoint;
+  const HttpCall& call;
+  const CallLimits& limits;
+  Cancellation* cancellation;
+  std::string head = {};
+  bool may_reuse = true;  ///< a pooled connection of HTTP/1.1
+  bool fresh = false;     ///< the HTTP/2 connection was opened for this call
+  bool again = false;     ///< the last failure allows another attempt
+  Nanoseconds connect_until{};
+};
 
 HttpClient::HttpClient(Connector& connector, const base::Clock& clock)
     : connector_(connector), clock_(clock), pool_(std::make_shared<Pool>()) {}
@@ -404,36 +120,133 @@ std::size_t HttpClient::idle_connections() const noexcept { return pool_->count(
 
 Awaitable<Result<std::unique_ptr<Exchange>>> HttpClient::send(const Endpoint& endpoint, const HttpCall& call,
                                                               const CallLimits& limits, Cancellation* cancellation) {
-  const auto expected = call.method == "HEAD" ? ResponseParser::Body::kNone : ResponseParser::Body::kAsSaid;
-  GiveBack give_back = [pool = std::weak_ptr(pool_), endpoint](std::unique_ptr<Connection> connection) {
-    if (const auto alive = pool.lock()) alive->put(endpoint, std::move(connection));
-  };
   sweep();
-  for (bool pooled = true;; pooled = false) {
+  Sending sending{endpoint, call, limits, cancellation};
+  // Refused here, a call that cannot be sent costs no connection.
+  if (auto written = write_head(sending.head, endpoint, call); !written)
+    co_return std::unexpected(std::move(written).error());
+  sending.connect_until = earlier(limits.deadline, clock_.now(), limits.connect_timeout);
+  for (int attempt = 1;; ++attempt) {
     if (cancellation != nullptr && cancellation->cancelled())
       co_return fail(ErrorKind::kCancelled, "{}: the call was cancelled", name_of(endpoint));
     if (clock_.now() >= limits.deadline)
       co_return fail(ErrorKind::kTimeout, "{}: the deadline was over before the call", name_of(endpoint));
-    std::unique_ptr<Connection> connection;
-    if (pooled) connection = pool_->take(endpoint);
-    const bool reused = connection != nullptr;
-    if (!reused) connection = std::make_unique<Connection>();
-    if (auto written = write_head(connection->head, endpoint, call); !written)
-      co_return std::unexpected(std::move(written).error());
-    if (!reused) {
-      const Nanoseconds deadline = earlier(limits.deadline, clock_.now(), limits.connect_timeout);
-      auto stream = co_await connect(connector_, endpoint, deadline, cancellation);
-      if (!stream) co_return std::unexpected(std::move(stream).error());
-      connection->stream = std::move(*stream);
+    sending.again = false;
+    std::unique_ptr<Stream> stream;
+    if (pool_->share(endpoint) == nullptr) {
+      auto opened = co_await open(sending);
+      if (!opened) co_return std::unexpected(std::move(opened).error());
+      stream = std::move(*opened);
     }
-    auto exchange = std::make_unique<ClientExchange>(std::move(connection), name_of(endpoint), limits, clock_,
-                                                     cancellation, give_back);
-    Status begun = co_await exchange->begin(call.body, expected);
-    if (begun) co_return std::unique_ptr<Exchange>(std::move(exchange));
-    const bool again = reused && exchange->is_stale();
-    if (!again) co_return std::unexpected(std::move(begun).error());
-    // The other idle connections to this server are most likely stale as well.
+    const bool shared = stream == nullptr && pool_->share(endpoint) != nullptr;
+    Result<std::unique_ptr<Exchange>> outcome;
+    if (shared) {
+      outcome = co_await over_http2(sending);
+    } else {
+      outcome = co_await over_http1(sending, std::move(stream));
+    }
+    if (outcome || !sending.again || attempt == kAttemptsMax) co_return outcome;
+    sending.fresh = false;
+    sending.connect_until = earlier(limits.deadline, clock_.now(), limits.connect_timeout);
   }
+}
+
+/// A stream for HTTP/1.1; null where an idle connection is there, or one of HTTP/2 has come up.
+Awaitable<Result<std::unique_ptr<Stream>>> HttpClient::open(Sending& sending) {
+  const Endpoint& endpoint = sending.endpoint;
+  const bool prior_knowledge = endpoint.version == HttpVersion::kHttp2 && !endpoint.tls;
+  const bool expected = endpoint.version == HttpVersion::kHttp2 || pool_->spoke_http2(endpoint);
+  if (sending.may_reuse && pool_->has_idle(endpoint)) co_return nullptr;
+  while (expected && pool_->opening(endpoint) != nullptr) {
+    auto waited = co_await wait_for_opening(sending);
+    if (!waited) co_return std::unexpected(std::move(waited).error());
+    if (pool_->share(endpoint) != nullptr) co_return nullptr;
+  }
+  const Pool::OpeningGuard opening(expected ? pool_ : nullptr, endpoint);
+  auto stream = co_await connect(connector_, endpoint, sending.connect_until, sending.cancellation);
+  if (!stream) {
+    opening.fail(stream.error());
+    co_return std::unexpected(std::move(stream).error());
+  }
+  const bool http2 = prior_knowledge || (*stream)->negotiated() == HttpVersion::kHttp2;
+  if (!http2 && endpoint.version == HttpVersion::kHttp2)
+    co_return fail(ErrorKind::kUnavailable, "{}: the server does not speak HTTP/2", name_of(endpoint));
+  if (!http2) {
+    pool_->note_http1(endpoint);
+    co_return std::move(*stream);
+  }
+  const auto executor = co_await asio::this_coro::executor;
+  pool_->add(endpoint, Http2ClientConnection::start(executor, std::move(*stream), clock_));
+  sending.fresh = true;
+  co_return nullptr;
+}
+
+Awaitable<Status> HttpClient::wait_for_opening(Sending& sending) {
+  const auto opening = pool_->opening(sending.endpoint);
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  const Opening::Waiting waiting(opening, timer);
+  std::uint64_t id = 0;
+  if (sending.cancellation != nullptr) id = sending.cancellation->add([&timer] { timer.cancel(); });
+  const std::int64_t left = (sending.connect_until - clock_.now()).value;
+  if (sending.connect_until == kNever)
+    timer.expires_at(std::chrono::steady_clock::time_point::max());
+  else
+    timer.expires_after(std::chrono::nanoseconds(std::max<std::int64_t>(left, 0)));
+  co_await timer.async_wait(kAsTuple);
+  if (sending.cancellation != nullptr) {
+    sending.cancellation->remove(id);
+    if (sending.cancellation->cancelled())
+      co_return fail(ErrorKind::kCancelled, "{}: the call was cancelled", name_of(sending.endpoint));
+  }
+  // The one that opened may have been given up for reasons of its own; then the next one opens.
+  const bool shared_fate =
+      opening->error && opening->error->kind != ErrorKind::kCancelled && opening->error->kind != ErrorKind::kTimeout;
+  if (shared_fate) co_return std::unexpected(*opening->error);
+  if (!opening->done && clock_.now() >= sending.connect_until)
+    co_return fail(ErrorKind::kTimeout, "{}: connecting took too long", name_of(sending.endpoint));
+  co_return Status{};
+}
+
+Awaitable<Result<std::unique_ptr<Exchange>>> HttpClient::over_http2(Sending& sending) {
+  auto fields = http2_head(sending.head, sending.endpoint, sending.call);
+  if (!fields) co_return std::unexpected(std::move(fields).error());
+  auto exchange = std::make_unique<Http2Exchange>(pool_->share(sending.endpoint), name_of(sending.endpoint),
+                                                  sending.limits, clock_, sending.cancellation);
+  Status begun = co_await exchange->begin(*fields, sending.call);
+  if (begun) co_return std::unique_ptr<Exchange>(std::move(exchange));
+  const ErrorKind kind = begun.error().kind;
+  const bool own = kind == ErrorKind::kCancelled || kind == ErrorKind::kTimeout || kind == ErrorKind::kTooLarge;
+  sending.again = !own && (exchange->is_unprocessed() || (exchange->is_stale() && !sending.fresh));
+  co_return std::unexpected(std::move(begun).error());
+}
+
+Awaitable<Result<std::unique_ptr<Exchange>>> HttpClient::over_http1(Sending& sending, std::unique_ptr<Stream> stream) {
+  const auto expected = sending.call.method == "HEAD" ? ResponseParser::Body::kNone : ResponseParser::Body::kAsSaid;
+  GiveBack give_back = [pool = std::weak_ptr(pool_),
+                        endpoint = sending.endpoint](std::unique_ptr<Http1ClientConnection> connection) {
+    if (const auto alive = pool.lock()) alive->put(endpoint, std::move(connection));
+  };
+  const bool reused = stream == nullptr;
+  std::unique_ptr<Http1ClientConnection> connection;
+  if (reused) connection = pool_->take(sending.endpoint);
+  if (reused && connection == nullptr) {
+    // What was there a moment ago is gone: look again.
+    sending.again = true;
+    co_return fail(ErrorKind::kUnavailable, "{}: no connection is left", name_of(sending.endpoint));
+  }
+  if (!reused) {
+    connection = std::make_unique<Http1ClientConnection>();
+    connection->stream = std::move(stream);
+  }
+  connection->head.assign(sending.head);
+  auto exchange = std::make_unique<Http1Exchange>(std::move(connection), name_of(sending.endpoint), sending.limits,
+                                                  clock_, sending.cancellation, std::move(give_back));
+  Status begun = co_await exchange->begin(sending.call.body, expected);
+  if (begun) co_return std::unique_ptr<Exchange>(std::move(exchange));
+  // The other idle connections to this server are most likely stale as well.
+  sending.again = reused && exchange->is_stale();
+  sending.may_reuse = false;
+  co_return std::unexpected(std::move(begun).error());
 }
 
 }  // namespace thalamus::net

@@ -1,4 +1,4 @@
-/// HTTP/1.1 client with keep-alive pools, one per core.
+/// HTTP client with pools of connections, one per core: HTTP/1.1 with keep-alive, HTTP/2 with many calls on one.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace thalamus::net {
 struct HttpCall {
   std::string method = "POST";
   std::string path;       ///< appended to the endpoint's base path
-  Headers headers;        ///< Host, Content-Length and Connection are the client's own
+  Headers headers;        ///< Host, Content-Length and what else belongs to a connection are the client's own
   std::string_view body;  ///< outlives `send`
 };
 
@@ -28,8 +28,8 @@ struct CallLimits {
   std::size_t body_bytes_max = 256U << 20;
 };
 
-/// An answer being received. Destroying it before the end closes the connection; after the end the connection goes back
-/// to its pool.
+/// An answer being received. Destroying it before the end closes the connection, or over HTTP/2 resets its stream;
+/// after the end the connection goes back to its pool.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -42,8 +42,9 @@ class Exchange {
 };
 
 /// Follows no redirect. A pooled connection that the server closed before any byte of the answer is replaced once by a
-/// fresh one. Error kinds: kUnavailable (cannot connect), kTimeout, kUpstream (malformed or cut answer), kTooLarge,
-/// kCancelled, kInvalidInput (a method, path or header field that cannot be sent).
+/// fresh one; a request that an HTTP/2 server says it did not touch (GOAWAY, REFUSED_STREAM) is sent again. Error
+/// kinds: kUnavailable (cannot connect), kTimeout, kUpstream (malformed or cut answer), kTooLarge, kCancelled,
+/// kInvalidInput (a method, path or header field that cannot be sent).
 class HttpClient {
  public:
   /// Idle connections kept to one endpoint, and to all.
@@ -56,7 +57,8 @@ class HttpClient {
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
-  /// `cancellation` may be null; when it fires, the connection is closed and pending operations give kCancelled. It
+  /// `cancellation` may be null; when it fires, the connection is closed (over HTTP/2: the stream
+  /// is reset) and pending operations give kCancelled. It
   /// outlives the exchange, as `call.body` outlives the call of `send`.
   [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const HttpCall& call,
                                                                   const CallLimits& limits, Cancellation* cancellation);
@@ -68,6 +70,12 @@ class HttpClient {
 
  private:
   class Pool;
+  struct Sending;
+  [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> over_http1(Sending& sending,
+                                                                        std::unique_ptr<Stream> stream);
+  [[nodiscard]] Awaitable<Result<std::unique_ptr<Exchange>>> over_http2(Sending& sending);
+  [[nodiscard]] Awaitable<Result<std::unique_ptr<Stream>>> open(Sending& sending);
+  [[nodiscard]] Awaitable<Status> wait_for_opening(Sending& sending);
   Connector& connector_;
   const base::Clock& clock_;
   std::shared_ptr<Pool> pool_;

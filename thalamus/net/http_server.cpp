@@ -8,9 +8,12 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <optional>
 
 #include "thalamus/base/log.h"
+#include "thalamus/net/deadline.h"
 #include "thalamus/net/http1_writer.h"
+#include "thalamus/net/http2_server.h"
 #include "thalamus/net/server_connection.h"
 
 namespace thalamus::net {
@@ -27,16 +30,6 @@ constexpr std::size_t kBodyBytesPerSecond = 64U << 10;
 constexpr std::size_t kLingerBytesMax = 1U << 20;
 constexpr auto kLinger = Nanoseconds::from_ms(2'000);
 constexpr auto kStopPatience = std::chrono::seconds(1);
-
-bool is_loopback(std::string_view peer) noexcept {
-  return peer.starts_with("127.") || peer.starts_with("[::1]") || peer.starts_with("[::ffff:127.") ||
-         peer.starts_with("unix:");
-}
-
-/// A limit of kNever means none.
-Nanoseconds after(Nanoseconds instant, Nanoseconds span) noexcept {
-  return span.value >= kNever.value - instant.value ? kNever : instant + span;
-}
 
 asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
@@ -98,6 +91,10 @@ Awaitable<void> ServerConnection::run() {
   bool refused = false;
   try {
     refused = co_await serve_requests();
+    if (http2_) {
+      phase_ = Phase::kClosing;
+      co_return;
+    }
     if (refused) co_await refuse();
     phase_ = Phase::kClosing;
     if (refused || (end_ > begin_ && answer_ == Answer::kComplete && !peer_ended_)) co_await linger();
@@ -110,6 +107,8 @@ Awaitable<void> ServerConnection::run() {
   }
   phase_ = Phase::kClosing;
   handling_ = false;
+  // An answer that ends with the connection ends in order, which TLS says apart.
+  if (answer_ == Answer::kComplete && !write_failed_) stream_->finish_writing();
   stream_->close();
 }
 
@@ -120,6 +119,10 @@ Awaitable<bool> ServerConnection::serve_requests() {
     const ReadEnd end = co_await read_request();
     if (end == ReadEnd::kClosed) co_return false;
     if (end == ReadEnd::kRefused) co_return true;
+    if (end == ReadEnd::kHttp2) {
+      http2_ = true;
+      co_return false;
+    }
     co_await answer();
     if (closing_ || write_failed_ || answer_ != Answer::kComplete) co_return false;
     first_ = false;
@@ -147,12 +150,12 @@ void ServerConnection::begin_request() {
 
 Nanoseconds ServerConnection::read_deadline() const noexcept {
   switch (phase_) {
-    case Phase::kIdle: return after(phase_began_, first_ ? limits_.head_timeout : limits_.idle_timeout);
-    case Phase::kHead: return after(phase_began_, limits_.head_timeout);
+    case Phase::kIdle: return later(phase_began_, first_ ? limits_.head_timeout : limits_.idle_timeout);
+    case Phase::kHead: return later(phase_began_, limits_.head_timeout);
     default: break;
   }
   const auto seconds = static_cast<std::int64_t>(request_.body.size() / kBodyBytesPerSecond);
-  return after(after(phase_began_, limits_.body_timeout), Nanoseconds::from_ms(seconds * 1'000));
+  return later(later(phase_began_, limits_.body_timeout), Nanoseconds::from_ms(seconds * 1'000));
 }
 
 Awaitable<ServerConnection::ReadEnd> ServerConnection::read_request() {
@@ -181,8 +184,19 @@ Awaitable<ServerConnection::ReadEnd> ServerConnection::read_request() {
   }
 }
 
+/// True while what the connection began with is HTTP/2's preface or a part of it.
+bool ServerConnection::may_be_http2() const noexcept {
+  return first_ && limits_.streams_max > 0 && kHttp2Preface.starts_with(received().substr(0, kHttp2Preface.size()));
+}
+
 /// What the received bytes amount to; nothing if more are needed.
 std::optional<ServerConnection::ReadEnd> ServerConnection::parse_received() {
+  if (phase_ <= Phase::kHead && may_be_http2()) {
+    if (end_ - begin_ >= kHttp2Preface.size()) return ReadEnd::kHttp2;
+    if (phase_ == Phase::kIdle) phase_began_ = clock_.now();
+    phase_ = Phase::kHead;
+    return std::nullopt;
+  }
   for (;;) {
     const auto progress = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
     if (!progress) {
@@ -401,7 +415,7 @@ Awaitable<Status> ServerConnection::finish() {
 
 Awaitable<Status> ServerConnection::put(std::span<const asio::const_buffer> buffers) {
   if (write_failed_) co_return fail(ErrorKind::kCancelled, "the client is gone");
-  Status status = co_await stream_->write(buffers, after(clock_.now(), limits_.write_timeout));
+  Status status = co_await stream_->write(buffers, later(clock_.now(), limits_.write_timeout));
   if (!status) {
     write_failed_ = true;
     if (handling_) client_gone_->cancel();
@@ -454,10 +468,24 @@ void ServerConnection::gate_aborted() noexcept { stream_->close(); }
 Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits, const Handler& handler,
                                  const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
   const auto executor = co_await asio::this_coro::executor;
+  std::shared_ptr<ServerConnection> first;
+  std::optional<Gate::Pass> first_pass;
+  std::string begun;
+  if (stream->negotiated() != HttpVersion::kHttp2) {
+    first = std::make_shared<ServerConnection>(executor, std::move(stream), limits, handler, error_body, clock, gate);
+    first_pass.emplace(gate, first.get());
+    co_await first->run();
+    if (!first->is_http2()) co_return;
+    begun = first->received();
+    stream = first->take_stream();
+  }
   const auto connection =
-      std::make_shared<ServerConnection>(executor, std::move(stream), limits, handler, error_body, clock, gate);
+      std::make_shared<Http2ServerConnection>(executor, std::move(stream), limits, handler, error_body, clock, gate);
   const Gate::Pass pass(gate, connection.get());
-  co_await connection->run();
+  // Not before: somebody may wait for an empty gate.
+  first_pass.reset();
+  first.reset();
+  co_await connection->run(std::move(begun));
 }
 
 }  // namespace thalamus::net

@@ -1,5 +1,5 @@
-/// HTTP/1.1 server side of one connection, and the listener that accepts them. One io_context and one thread per core;
-/// a connection lives and dies on its core.
+/// HTTP server side of one connection, HTTP/1.1 or HTTP/2, and the listener that accepts them. One io_context and one
+/// thread per core; a connection lives and dies on its core.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,8 @@
 
 namespace thalamus::net {
 
+class TlsIdentity;
+
 struct ServerLimits {
   std::size_t head_bytes_max = 32U << 10;
   std::size_t headers_max = 128;
@@ -28,6 +30,11 @@ struct ServerLimits {
   Nanoseconds idle_timeout = Nanoseconds::from_ms(75'000);  ///< between requests
   Nanoseconds body_timeout = Nanoseconds::from_ms(30'000);
   Nanoseconds write_timeout = Nanoseconds::from_ms(60'000);  ///< of one write
+  /// Per core and client address (an IPv6 address counts by its /64); 0: no limit. Behind a proxy all clients share
+  /// one.
+  std::size_t connections_per_address_max = 1'000;
+  /// Requests at once on one HTTP/2 connection; 0: HTTP/2 is not spoken.
+  std::size_t streams_max = 100;
 };
 
 /// The answer to one request. Exactly one of `send` or `start`..`finish`.
@@ -107,9 +114,10 @@ class Gate {
 /// Waits until nothing is inside; false if that lasts longer than `patience`.
 [[nodiscard]] Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience);
 
-/// Serves one connection until it ends: keep-alive, pipelining in order, Expect: 100-continue, HEAD. Refuses request
-/// smuggling shapes (two lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes. What is
-/// given by reference outlives the connection's stay in the gate.
+/// Serves one connection until it ends: HTTP/2 if ALPN agreed on it or the client begins with its preface, otherwise
+/// HTTP/1.1 with keep-alive, pipelining in order, Expect: 100-continue, HEAD. Refuses request smuggling shapes (two
+/// lengths, length with chunked, obs-fold, bare LF in the head) with 400 and closes. What is given by reference
+/// outlives the connection's stay in the gate.
 [[nodiscard]] Awaitable<void> serve_connection(std::unique_ptr<Stream> stream, const ServerLimits& limits,
                                                const Handler& handler, const ErrorBody& error_body,
                                                const base::Clock& clock, Gate& gate);
@@ -134,9 +142,10 @@ class Listener {
 [[nodiscard]] Result<std::pair<std::string, std::uint16_t>> parse_address(std::string_view text);
 
 /// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context. Past
-/// `connections_max` a connection gets 503 with Retry-After and is closed.
+/// `connections_max` or `connections_per_address_max` a connection gets 503 with Retry-After and is closed (over TLS:
+/// closed without a word). With `identity` every connection begins with a TLS handshake within `head_timeout`.
 [[nodiscard]] Awaitable<void> accept_loop(asio::ip::tcp::acceptor& acceptor, const ServerLimits& limits,
                                           const Handler& handler, const ErrorBody& error_body, const base::Clock& clock,
-                                          Gate& gate);
+                                          Gate& gate, std::shared_ptr<TlsIdentity> identity = nullptr);
 
 }  // namespace thalamus::net

@@ -1,5 +1,6 @@
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,11 +10,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <chrono>
+#include <map>
+#include <optional>
 
 #include "thalamus/base/log.h"
+#include "thalamus/net/deadline.h"
 #include "thalamus/net/http1_writer.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/net/stream_tcp.h"
+#include "thalamus/net/tls_identity.h"
 
 namespace thalamus::net {
 namespace {
@@ -123,10 +128,10 @@ Result<tcp::acceptor> Listener::acceptor(asio::io_context& context) const {
 namespace {
 
 /// "503, try again in a second" to one connection too many, without waiting for its request.
-Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const ErrorBody* error_body, const base::Clock* clock,
-                                  Gate* gate) {
+Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const char* reason, const ErrorBody* error_body,
+                                  const base::Clock* clock, Gate* gate) {
   const Gate::Pass pass(*gate);
-  const std::string body = (*error_body)(503, "too many connections; try again in a second");
+  const std::string body = (*error_body)(503, reason);
   std::string head;
   append_status_line(head, 503);
   head.append("Content-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: ");
@@ -145,30 +150,142 @@ Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const ErrorBod
   }
 }
 
+/// Connections by client address, for one acceptor. A provider hands whole /64 networks to one IPv6 client.
+class AddressCount : public std::enable_shared_from_this<AddressCount> {
+ public:
+  using Key = std::array<unsigned char, 16>;
+  /// Holds one connection's place.
+  class Place {
+   public:
+    Place(std::shared_ptr<AddressCount> count, const Key& key) : count_(std::move(count)), key_(key) {}
+    Place(Place&& other) noexcept : count_(std::move(other.count_)), key_(other.key_) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(count_, other.count_);
+      std::swap(key_, other.key_);
+      return *this;
+    }
+    ~Place() {
+      if (count_ != nullptr) count_->leave(key_);
+    }
+
+   private:
+    std::shared_ptr<AddressCount> count_;
+    Key key_;
+  };
+
+  [[nodiscard]] static Key key_of(const asio::ip::address& address) {
+    Key key{};
+    const auto v6 = address.is_v6() ? address.to_v6() : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4());
+    const auto bytes = v6.to_bytes();
+    std::copy_n(bytes.begin(), v6.is_v4_mapped() ? 16 : 8, key.begin());
+    return key;
+  }
+  [[nodiscard]] std::optional<Place> enter(const Key& key, std::size_t places_max) {
+    std::size_t& count = counts_[key];
+    if (count >= places_max) return std::nullopt;
+    ++count;
+    return Place(shared_from_this(), key);
+  }
+
+ private:
+  void leave(const Key& key) {
+    const auto found = counts_.find(key);
+    if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+  }
+  std::map<Key, std::size_t> counts_;  ///< as many as there are connections at most
+};
+
+using Place = std::optional<AddressCount::Place>;
+
+/// What the loop hands to each connection; its owner keeps it until the gate is empty.
+struct Service {
+  const ServerLimits* limits;
+  const Handler* handler;
+  const ErrorBody* error_body;
+  const base::Clock* clock;
+  Gate* gate;
+  std::shared_ptr<TlsIdentity> identity;
+};
+
+Awaitable<void> serve_plain(std::unique_ptr<Stream> stream, Service service, Place) {
+  co_await serve_connection(std::move(stream), *service.limits, *service.handler, *service.error_body, *service.clock,
+                            *service.gate);
+}
+
+/// A handshake is inside the gate too, and nothing to wait for when it closes.
+class Handshaking final : public Gate::Member {
+ public:
+  void gate_closed() noexcept override { cancellation_.cancel(); }
+  void gate_aborted() noexcept override { cancellation_.cancel(); }
+  [[nodiscard]] Cancellation& cancellation() noexcept { return cancellation_; }
+
+ private:
+  Cancellation cancellation_;
+};
+
+Awaitable<Result<std::unique_ptr<Stream>>> shake_hands(tcp::socket socket, Service service) {
+  Handshaking handshaking;
+  const Gate::Pass pass(*service.gate, &handshaking);
+  const auto offers = service.limits->streams_max > 0 ? HttpVersion::kAuto : HttpVersion::kHttp1;
+  const Nanoseconds deadline = later(service.clock->now(), service.limits->head_timeout);
+  auto stream =
+      co_await accept_tls(std::move(socket), std::move(service.identity), offers, deadline, handshaking.cancellation());
+  co_return stream;
+}
+
+Awaitable<void> serve_tls(tcp::socket socket, Service service, Place) {
+  auto stream = co_await shake_hands(std::move(socket), service);
+  // Scanners and clients that do not trust us fail here all day: not worth a line each.
+  if (!stream || service.gate->closed()) co_return;
+  co_await serve_connection(std::move(*stream), *service.limits, *service.handler, *service.error_body, *service.clock,
+                            *service.gate);
+}
+
+void begin_connection(tcp::socket socket, const Service& service, AddressCount& addresses) {
+  const auto executor = socket.get_executor();
+  const ServerLimits& limits = *service.limits;
+  if (service.gate->inside() >= limits.connections_max + kRefusedAtOnceMax) return;
+  const char* refusal = nullptr;
+  if (service.gate->inside() >= limits.connections_max) refusal = "too many connections; try again in a second";
+  Place place;
+  error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  if (refusal == nullptr && limits.connections_per_address_max > 0 && !error) {
+    place = addresses.enter(AddressCount::key_of(remote.address()), limits.connections_per_address_max);
+    if (!place) refusal = "too many connections from this address; try again in a second";
+  }
+  if (refusal == nullptr && service.identity != nullptr) {
+    asio::co_spawn(executor, serve_tls(std::move(socket), service, std::move(place)), asio::detached);
+  } else if (refusal == nullptr) {
+    asio::co_spawn(executor, serve_plain(make_tcp_stream(std::move(socket)), service, std::move(place)),
+                   asio::detached);
+  } else if (service.identity == nullptr) {
+    asio::co_spawn(
+        executor,
+        refuse_connection(make_tcp_stream(std::move(socket)), refusal, service.error_body, service.clock, service.gate),
+        asio::detached);
+  }
+}
+
 }  // namespace
 
 Awaitable<void> accept_loop(tcp::acceptor& acceptor, const ServerLimits& limits, const Handler& handler,
-                            const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
-  const auto executor = acceptor.get_executor();
-  asio::steady_timer pause(executor);
+                            const ErrorBody& error_body, const base::Clock& clock, Gate& gate,
+                            std::shared_ptr<TlsIdentity> identity) {
+  const Service service{&limits, &handler, &error_body, &clock, &gate, std::move(identity)};
+  const auto addresses = std::make_shared<AddressCount>();
+  asio::steady_timer pause(acceptor.get_executor());
   for (;;) {
     auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
     if (!acceptor.is_open() || gate.closed() || error == asio::error::operation_aborted) co_return;
-    if (error) {
-      // Out of descriptors, most likely; the connections in flight will give some back.
-      base::log_warning("accept: {}; pausing", error.message());
-      pause.expires_after(kAcceptPause);
-      co_await pause.async_wait(kAsTuple);
+    if (!error) {
+      begin_connection(std::move(socket), service, *addresses);
       continue;
     }
-    if (gate.inside() >= limits.connections_max + kRefusedAtOnceMax) continue;
-    auto stream = make_tcp_stream(std::move(socket));
-    if (gate.inside() >= limits.connections_max) {
-      asio::co_spawn(executor, refuse_connection(std::move(stream), &error_body, &clock, &gate), asio::detached);
-      continue;
-    }
-    asio::co_spawn(executor, serve_connection(std::move(stream), limits, handler, error_body, clock, gate),
-                   asio::detached);
+    // Out of descriptors, most likely; the connections in flight will give some back.
+    base::log_warning("accept: {}; pausing", error.message());
+    pause.expires_after(kAcceptPause);
+    co_await pause.async_wait(kAsTuple);
   }
 }
 

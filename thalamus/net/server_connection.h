@@ -24,8 +24,12 @@ class ServerConnection final : public Responder,
   ServerConnection(asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerLimits& limits,
                    const Handler& handler, const ErrorBody& error_body, const base::Clock& clock, Gate& gate);
 
-  /// Serves until the connection ends. Started once.
+  /// Serves until the connection ends, or until it turns out to be HTTP/2. Started once.
   [[nodiscard]] Awaitable<void> run();
+  /// After `run`: true if the client began with HTTP/2's preface. The stream and what was read of it go to `serve`.
+  [[nodiscard]] bool is_http2() const noexcept { return http2_; }
+  [[nodiscard]] std::unique_ptr<Stream> take_stream() noexcept { return std::move(stream_); }
+  [[nodiscard]] std::string_view received() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
 
   [[nodiscard]] Awaitable<Status> send(int status, const Headers& headers, std::string_view body) override;
   [[nodiscard]] Awaitable<Status> start(int status, const Headers& headers, std::string_view first) override;
@@ -39,13 +43,14 @@ class ServerConnection final : public Responder,
 
  private:
   enum class Phase : std::uint8_t { kIdle, kHead, kBody, kHandler, kClosing };
-  enum class ReadEnd : std::uint8_t { kRequest, kClosed, kRefused };
+  enum class ReadEnd : std::uint8_t { kRequest, kClosed, kRefused, kHttp2 };
   enum class Answer : std::uint8_t { kNone, kStreaming, kComplete };
   struct StartWatch;
 
   // Reading.
   [[nodiscard]] Awaitable<ReadEnd> read_request();
   [[nodiscard]] std::optional<ReadEnd> parse_received();
+  [[nodiscard]] bool may_be_http2() const noexcept;
   [[nodiscard]] Awaitable<Result<std::size_t>> receive();
   [[nodiscard]] Awaitable<Status> join_watch(Nanoseconds deadline);
   [[nodiscard]] static Awaitable<void> watch(std::shared_ptr<ServerConnection> self);
@@ -98,6 +103,7 @@ class ServerConnection final : public Responder,
   bool closing_ = false;
   bool write_failed_ = false;
   bool handling_ = false;
+  bool http2_ = false;
 };
 
 }  // namespace thalamus::net

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,6 +32,9 @@ inline constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
               .count()};
 }
+
+/// "127.0.0.1:4711" of the other end.
+[[nodiscard]] std::string peer_name(const asio::ip::tcp::socket& socket);
 
 template <class Socket>
 class SocketStream final : public Stream {
@@ -90,8 +94,14 @@ class SocketStream final : public Stream {
   }
 
   void finish_writing() noexcept override {
-    boost::system::error_code ignored;
-    if (!state_->closed) state_->socket.lowest_layer().shutdown(asio::socket_base::shutdown_send, ignored);
+    if (state_->closed) return;
+    if constexpr (kPlain) {
+      boost::system::error_code ignored;
+      state_->socket.shutdown(asio::socket_base::shutdown_send, ignored);
+    } else {
+      // TLS says goodbye itself; the peer's answer to it ends the operation, or `close` does.
+      state_->socket.async_shutdown([state = state_](const boost::system::error_code&) {});
+    }
   }
   void close() noexcept override { state_->close(); }
   const std::string& peer() const noexcept override { return peer_; }

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,10 @@ namespace thalamus::net {
 namespace asio = boost::asio;
 template <class T>
 using Awaitable = asio::awaitable<T>;
+
+/// Which HTTP is spoken to an endpoint. kAuto: what ALPN agrees on over TLS (h2 is preferred), HTTP/1.1 in the clear.
+/// kHttp2 in the clear begins with HTTP/2 at once (prior knowledge).
+enum class HttpVersion : std::uint8_t { kAuto, kHttp1, kHttp2 };
 
 /// No deadline.
 inline constexpr Nanoseconds kNever{INT64_MAX};
@@ -36,6 +41,12 @@ class Stream {
   virtual void close() noexcept = 0;
   /// The peer, for people: "127.0.0.1:4711".
   [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
+  /// What ALPN agreed on: kHttp1 or kHttp2; kAuto where nothing was negotiated.
+  [[nodiscard]] HttpVersion negotiated() const noexcept { return negotiated_; }
+  void set_negotiated(HttpVersion version) noexcept { negotiated_ = version; }
+
+ private:
+  HttpVersion negotiated_ = HttpVersion::kAuto;
 };
 
 /// Where to connect to.
@@ -46,6 +57,7 @@ struct Endpoint {
   bool unix_socket = false;
   std::string base_path;  ///< "/v1": prepended to request paths
   std::string ca_file;    ///< further certificates to trust; empty: the system's only
+  HttpVersion version = HttpVersion::kAuto;
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 /// http(s)://host[:port][/path] or unix:/path[:/base]. Refuses anything else with the reason.

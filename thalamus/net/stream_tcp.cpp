@@ -4,16 +4,19 @@
 
 namespace thalamus::net {
 
+std::string peer_name(const asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  if (error) return "unknown";
+  const auto address = remote.address();
+  return address.is_v6() ? fmt::format("[{}]:{}", address.to_string(), remote.port())
+                         : fmt::format("{}:{}", address.to_string(), remote.port());
+}
+
 std::unique_ptr<Stream> make_tcp_stream(asio::ip::tcp::socket socket) {
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  const auto remote = socket.remote_endpoint(ignored);
-  std::string peer = "unknown";
-  if (!ignored) {
-    const auto address = remote.address();
-    peer = address.is_v6() ? fmt::format("[{}]:{}", address.to_string(), remote.port())
-                           : fmt::format("{}:{}", address.to_string(), remote.port());
-  }
+  std::string peer = peer_name(socket);
   return std::make_unique<SocketStream<asio::ip::tcp::socket>>(std::move(socket), std::move(peer));
 }
 

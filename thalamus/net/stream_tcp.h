@@ -1,4 +1,4 @@
-/// Streams over operating-system sockets: TCP, Unix and, for clients, verified TLS.
+/// Streams over operating-system sockets: TCP, Unix and TLS, verified on the client's side.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "thalamus/net/cancellation.h"
 #include "thalamus/net/stream.h"
 
 namespace thalamus::net {
+
+class TlsIdentity;
 
 /// A connected socket becomes a stream; TCP_NODELAY is set. Deadlines are instants of the steady clock, as
 /// base::SystemClock tells them.
@@ -34,10 +37,18 @@ class TlsTrust {
   std::unique_ptr<Impl> impl_;
 };
 
-/// TLS handshake as a client over a connected socket: TLS 1.2 or newer, SNI, ALPN http/1.1, certificate chain and host
-/// name verified. kUnavailable says what the certificate lacks.
+/// TLS handshake as a client over a connected socket: TLS 1.2 or newer, SNI, certificate chain and host name verified;
+/// ALPN offers `version` (kAuto: h2 and http/1.1), and the stream says what was agreed. kUnavailable says what the
+/// certificate lacks.
 [[nodiscard]] Awaitable<Result<std::unique_ptr<Stream>>> start_tls(asio::ip::tcp::socket socket,
                                                                    std::shared_ptr<TlsTrust> trust, std::string host,
-                                                                   Nanoseconds deadline);
+                                                                   HttpVersion version, Nanoseconds deadline);
+
+/// TLS handshake as a server over an accepted socket. `offers` is what ALPN may agree on: kAuto for HTTP/2 and
+/// HTTP/1.1. kUnavailable says why the client was not served. `cancellation` outlives the handshake.
+[[nodiscard]] Awaitable<Result<std::unique_ptr<Stream>>> accept_tls(asio::ip::tcp::socket socket,
+                                                                    std::shared_ptr<TlsIdentity> identity,
+                                                                    HttpVersion offers, Nanoseconds deadline,
+                                                                    Cancellation& cancellation);
 
 }  // namespace thalamus::net

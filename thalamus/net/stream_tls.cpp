@@ -5,9 +5,11 @@
 #include <boost/asio/ssl.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 
 #include "thalamus/net/socket_stream.h"
 #include "thalamus/net/stream_tcp.h"
+#include "thalamus/net/tls_identity.h"
 
 namespace thalamus::net {
 
@@ -66,15 +68,38 @@ std::string verify_problem(SSL* handle) {
   return X509_verify_cert_error_string(result);
 }
 
-Status prepare(TlsSocket& stream, const std::string& host) {
+/// ALPN's list of what we speak, in our order of preference.
+std::string_view protocols_of(HttpVersion version) noexcept {
+  switch (version) {
+    case HttpVersion::kHttp1: return "\x08http/1.1";
+    case HttpVersion::kHttp2: return "\x02h2";
+    case HttpVersion::kAuto: break;
+  }
+  return "\x02h2\x08http/1.1";
+}
+
+HttpVersion agreed_on(SSL* handle) noexcept {
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(handle, &protocol, &size);
+  if (size == 0) return HttpVersion::kAuto;
+  const std::string_view name(reinterpret_cast<const char*>(protocol), size);
+  return name == "h2" ? HttpVersion::kHttp2 : HttpVersion::kHttp1;
+}
+
+const unsigned char* bytes_of(std::string_view text) noexcept {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+Status prepare(TlsSocket& stream, const std::string& host, HttpVersion version) {
   SSL* handle = stream.native_handle();
   boost::system::error_code not_an_address;
   static_cast<void>(asio::ip::make_address(host, not_an_address));
   // SNI carries names only (RFC 6066 section 3).
   if (not_an_address && SSL_set_tlsext_host_name(handle, host.c_str()) != 1)
     return fail(ErrorKind::kInvalidInput, "'{}' cannot be a TLS server name", host);
-  constexpr unsigned char kProtocols[] = "\x08http/1.1";
-  if (SSL_set_alpn_protos(handle, kProtocols, sizeof(kProtocols) - 1) != 0)
+  const auto protocols = protocols_of(version);
+  if (SSL_set_alpn_protos(handle, bytes_of(protocols), static_cast<unsigned>(protocols.size())) != 0)
     return fail(ErrorKind::kInternal, "ALPN could not be set");
   // The name is checked by OpenSSL itself, so that a mismatch appears in its verify result.
   X509_VERIFY_PARAM* parameters = SSL_get0_param(handle);
@@ -86,13 +111,45 @@ Status prepare(TlsSocket& stream, const std::string& host) {
 }
 
 /// Shared by the handshake and the timer that bounds it.
-struct Handshake {
-  explicit Handshake(TlsSocket&& socket) : stream(std::move(socket)), timer(stream.get_executor()) {}
+struct Handshake : std::enable_shared_from_this<Handshake> {
+  Handshake(asio::ip::tcp::socket&& socket, ssl::context& context)
+      : stream(std::move(socket), context), timer(stream.get_executor()) {}
+
+  void bound(Nanoseconds deadline) {
+    if (deadline == kNever) return;
+    timer.expires_at(to_time_point(deadline));
+    timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (error || self->done) return;
+      self->timed_out = true;
+      self->close();
+    });
+  }
+  void close() noexcept {
+    boost::system::error_code ignored;
+    stream.lowest_layer().close(ignored);
+  }
+
   TlsSocket stream;
   asio::steady_timer timer;
   bool done = false;
   bool timed_out = false;
 };
+
+Awaitable<boost::system::error_code> shake_hands(std::shared_ptr<Handshake> handshake,
+                                                 ssl::stream_base::handshake_type side, Nanoseconds deadline) {
+  handshake->bound(deadline);
+  const auto [error] = co_await handshake->stream.async_handshake(side, kAsTuple);
+  handshake->done = true;
+  handshake->timer.cancel();
+  co_return error;
+}
+
+std::unique_ptr<Stream> finished(Handshake& handshake, std::string peer) {
+  const HttpVersion version = agreed_on(handshake.stream.native_handle());
+  auto stream = std::make_unique<SocketStream<TlsSocket>>(std::move(handshake.stream), std::move(peer));
+  stream->set_negotiated(version);
+  return stream;
+}
 
 }  // namespace
 
@@ -115,26 +172,15 @@ Result<std::shared_ptr<TlsTrust>> TlsTrust::load(const std::vector<std::string>&
 }
 
 Awaitable<Result<std::unique_ptr<Stream>>> start_tls(asio::ip::tcp::socket socket, std::shared_ptr<TlsTrust> trust,
-                                                     std::string host, Nanoseconds deadline) {
+                                                     std::string host, HttpVersion version, Nanoseconds deadline) {
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   const auto remote = socket.remote_endpoint(ignored);
   std::string peer = fmt::format("{}:{}", host, remote.port());
-  const auto handshake = std::make_shared<Handshake>(TlsSocket(std::move(socket), trust->impl().context));
-  if (auto prepared = prepare(handshake->stream, host); !prepared)
+  const auto handshake = std::make_shared<Handshake>(std::move(socket), trust->impl().context);
+  if (auto prepared = prepare(handshake->stream, host, version); !prepared)
     co_return std::unexpected(std::move(prepared).error());
-  if (deadline != kNever) {
-    handshake->timer.expires_at(to_time_point(deadline));
-    handshake->timer.async_wait([handshake](const boost::system::error_code& error) {
-      if (error || handshake->done) return;
-      handshake->timed_out = true;
-      boost::system::error_code closing;
-      handshake->stream.lowest_layer().close(closing);
-    });
-  }
-  const auto [error] = co_await handshake->stream.async_handshake(ssl::stream_base::client, kAsTuple);
-  handshake->done = true;
-  handshake->timer.cancel();
+  const auto error = co_await shake_hands(handshake, ssl::stream_base::client, deadline);
   if (handshake->timed_out) co_return fail(ErrorKind::kTimeout, "{}: the TLS handshake took too long", peer);
   if (error) {
     const std::string problem = verify_problem(handshake->stream.native_handle());
@@ -144,8 +190,127 @@ Awaitable<Result<std::unique_ptr<Stream>>> start_tls(asio::ip::tcp::socket socke
                    "signed it in SSL_CERT_FILE or as the CA file",
                    peer, problem);
   }
-  std::unique_ptr<Stream> stream = std::make_unique<SocketStream<TlsSocket>>(std::move(handshake->stream), peer);
-  co_return stream;
+  co_return finished(*handshake, std::move(peer));
+}
+
+// ---- serving
+// ---------------------------------------------------------------------------------------------------------
+
+struct TlsIdentity::Impl {
+  TlsFiles files;
+  std::mutex mutex;  ///< of `context`: every core takes it once for each connection
+  std::shared_ptr<ssl::context> context;
+
+  [[nodiscard]] std::shared_ptr<ssl::context> current() {
+    const std::lock_guard lock(mutex);
+    return context;
+  }
+};
+
+namespace {
+
+// HTTP/2 forbids the older ones (RFC 9113 section 9.2.2); TLS 1.3 has only sound ones.
+constexpr const char* kCiphers12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+int choose_protocol(SSL* handle, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+                    unsigned offered_size, void*) {
+  // Which of ours this connection may use is a property of the connection.
+  const auto* protocols = static_cast<const std::string_view*>(SSL_get_app_data(handle));
+  if (protocols == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  unsigned char* chosen = nullptr;
+  const int found = SSL_select_next_proto(&chosen, out_size, bytes_of(*protocols),
+                                          static_cast<unsigned>(protocols->size()), offered, offered_size);
+  *out = chosen;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Status load_identity(ssl::context& context, const TlsFiles& files) {
+  boost::system::error_code error;
+  context.use_certificate_chain_file(files.certificate_file, error);
+  if (error)
+    return fail(ErrorKind::kEnvironment, "the certificate file '{}' cannot be loaded: {}; expected a chain in PEM form",
+                files.certificate_file, error.message());
+  context.use_private_key_file(files.key_file, ssl::context::pem, error);
+  if (error)
+    return fail(ErrorKind::kEnvironment,
+                "the key file '{}' cannot be loaded: {}; expected the key of the certificate, in PEM form and without "
+                "a password",
+                files.key_file, error.message());
+  if (SSL_CTX_check_private_key(context.native_handle()) != 1)
+    return fail(ErrorKind::kEnvironment, "the key in '{}' is not the key of the certificate in '{}'", files.key_file,
+                files.certificate_file);
+  const X509* certificate = SSL_CTX_get0_certificate(context.native_handle());
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+    return fail(ErrorKind::kEnvironment, "the certificate in '{}' has expired", files.certificate_file);
+  if (files.client_ca_file.empty()) return {};
+  context.load_verify_file(files.client_ca_file, error);
+  if (error)
+    return fail(ErrorKind::kEnvironment,
+                "the client CA file '{}' cannot be loaded: {}; expected certificates in PEM form", files.client_ca_file,
+                error.message());
+  // What the client sees of the authorities it may choose a certificate from.
+  SSL_CTX_set_client_CA_list(context.native_handle(), SSL_load_client_CA_file(files.client_ca_file.c_str()));
+  context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+  return {};
+}
+
+Result<std::shared_ptr<ssl::context>> make_server_context(const TlsFiles& files) {
+  ERR_clear_error();
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  SSL_CTX* handle = context->native_handle();
+  if (SSL_CTX_set_min_proto_version(handle, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(handle, kCiphers12) != 1)
+    return fail(ErrorKind::kInternal, "TLS 1.2 with its ciphers is not available in this build");
+  SSL_CTX_set_options(handle, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_mode(handle, SSL_MODE_RELEASE_BUFFERS);
+  // Without it a client with a certificate could not resume its session.
+  constexpr std::string_view kName = "thalamus";
+  SSL_CTX_set_session_id_context(handle, bytes_of(kName), static_cast<unsigned>(kName.size()));
+  SSL_CTX_set_alpn_select_cb(handle, choose_protocol, nullptr);
+  Status loaded = load_identity(*context, files);
+  // OpenSSL keeps what went wrong for whoever asks next on this thread.
+  ERR_clear_error();
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  return context;
+}
+
+}  // namespace
+
+TlsIdentity::TlsIdentity(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TlsIdentity::~TlsIdentity() = default;
+
+Result<std::shared_ptr<TlsIdentity>> TlsIdentity::load(TlsFiles files) {
+  auto impl = std::make_unique<Impl>();
+  TRY(impl->context, make_server_context(files));
+  impl->files = std::move(files);
+  return std::shared_ptr<TlsIdentity>(new TlsIdentity(std::move(impl)));
+}
+
+Status TlsIdentity::reload() {
+  TRY(auto context, make_server_context(impl_->files));
+  const std::lock_guard lock(impl_->mutex);
+  impl_->context = std::move(context);
+  return {};
+}
+
+Awaitable<Result<std::unique_ptr<Stream>>> accept_tls(asio::ip::tcp::socket socket,
+                                                      std::shared_ptr<TlsIdentity> identity, HttpVersion offers,
+                                                      Nanoseconds deadline, Cancellation& cancellation) {
+  boost::system::error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  std::string peer = peer_name(socket);
+  const auto context = identity->impl().current();
+  const auto handshake = std::make_shared<Handshake>(std::move(socket), *context);
+  const auto protocols = protocols_of(offers);
+  SSL_set_app_data(handshake->stream.native_handle(), const_cast<std::string_view*>(&protocols));
+  const auto id = cancellation.add([&] { handshake->close(); });
+  const auto error = co_await shake_hands(handshake, ssl::stream_base::server, deadline);
+  cancellation.remove(id);
+  SSL_set_app_data(handshake->stream.native_handle(), nullptr);
+  if (handshake->timed_out) co_return fail(ErrorKind::kTimeout, "{}: the TLS handshake took too long", peer);
+  if (error) co_return fail(ErrorKind::kUnavailable, "{}: TLS handshake: {}", peer, error.message());
+  co_return finished(*handshake, std::move(peer));
 }
 
 }  // namespace thalamus::net

@@ -10,6 +10,7 @@ ninja-build          the build runner
 ccache               compiled objects are kept across builds
 libboost1.81-dev     Asio and Beast: sockets, HTTP/1.1
 libssl-dev           TLS, with its static archives
+libnghttp2-dev       HTTP/2 framing and header compression, without I/O of its own
 libyaml-cpp-dev      configuration files
 libspdlog-dev        logging
 libfmt-dev           formatting
