@@ -26,7 +26,7 @@ def run(*command):
 
 
 def linked_files(build, executable):
-    """Libraries outside the build that the link command of an executable names, with those that are found at run time."""
+    """Libraries outside the build: those that an executable's link command names, and those found at run time."""
     found = set()
     commands = run("ninja", "-C", str(build), "-t", "commands", executable).splitlines()
     for word in (commands[-1].split() if commands else []):
@@ -111,7 +111,8 @@ def main():
         notices.append((f"{package} {version}", text or "(no copyright file is installed)"))
     for name, version, digest, licence in pinned_archives():
         components.append(component(name, version, digest=digest, licences=[licence]))
-        notices.append((f"{name} {version}", f"{licence}. Fetched and pinned by tools/setup; its archive holds the text."))
+        notices.append((f"{name} {version}",
+                        f"{licence}. Fetched and pinned by tools/setup; the text is in its archive."))
     main_component = {"type": "application", "name": "thalamus",
                       "version": run("git", "-C", str(SOURCE), "describe", "--always", "--tags").strip() or "unknown",
                       "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(

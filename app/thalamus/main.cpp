@@ -1,6 +1,8 @@
 // Argument parsing of `thalamus`. Exit codes: 0 done, 1 the answer is "no", 2 usage or input, 3 environment.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <functional>
+#include <system_error>
 
 #include "app/thalamus/verbs.h"
 
@@ -212,5 +214,11 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : thalamus::base::kExitUsage;
   }
-  return chosen.run();
+  try {
+    return chosen.run();
+  } catch (const std::system_error& error) {
+    // What is printed could not be written: a full disk behind a redirection, a closed pipe.
+    std::fprintf(stderr, "error: standard output: %s\n", error.code().message().c_str());
+    return thalamus::base::kExitEnvironment;
+  }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Many requests through upstreams that die, drip, limit and lie; then what is left behind. See README.md beside this."""
+"""Many requests through upstreams that die, drip, limit and lie; then what is left behind. See README.md here."""
 import argparse
 import asyncio
 import collections
@@ -16,9 +16,15 @@ sys.path.insert(0, str(SOURCE / "tests/e2e"))
 CONFIG = """
 limits: {{ idle_timeout: 2s }}
 providers:
-  dying:    {{ base_url: 'http://127.0.0.1:{dying}/v1', timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }} }}
-  dripping: {{ base_url: 'http://127.0.0.1:{dripping}/v1', timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }} }}
-  lying:    {{ base_url: 'http://127.0.0.1:{lying}/v1', timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }} }}
+  dying:
+    base_url: 'http://127.0.0.1:{dying}/v1'
+    timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }}
+  dripping:
+    base_url: 'http://127.0.0.1:{dripping}/v1'
+    timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }}
+  lying:
+    base_url: 'http://127.0.0.1:{lying}/v1'
+    timeouts: {{ connect_ms: 500, first_byte_ms: 1500, idle_ms: 1500 }}
 models:
   - {{ name: dies, provider: dying, id: ok-10, price: {{ input: 1, output: 1 }} }}
   - {{ name: dies-slowly, provider: dying, id: slow-50, price: {{ input: 1, output: 1 }} }}

@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <thread>
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
@@ -42,6 +45,35 @@ TEST_F(File, ReplacesAnOldFileAndLeavesNothingBeside) {
   ASSERT_TRUE(write_file_atomic(folder_ / "a", "new").has_value());
   EXPECT_EQ(read_file(folder_ / "a").value(), "new");
   EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(File, WritesThroughALinkAndLeavesIt) {
+  ASSERT_TRUE(write_file_atomic(folder_ / "real", "old").has_value());
+  fs::create_symlink("real", folder_ / "link");
+  ASSERT_TRUE(write_file_atomic(folder_ / "link", "new").has_value());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(read_file(folder_ / "real").value(), "new");
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(File, NeverReplacesWhatIsNoPlainFile) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::string read;
+  std::thread reader([&] {
+    std::ifstream in(pipe);
+    read.assign(std::istreambuf_iterator<char>(in), {});
+  });
+  EXPECT_TRUE(write_file_atomic(pipe, "through the pipe").has_value());
+  reader.join();
+  EXPECT_EQ(read, "through the pipe");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(entries(), 1U);
+  // A device that is full says so, and stays a device.
+  fs::create_symlink("/dev/full", folder_ / "full");
+  const Status full = write_file_atomic(folder_ / "full", "x");
+  EXPECT_FALSE(full.has_value());
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
 TEST_F(File, KeepsTheOldFileAndNoRestWhenItCannotBeReplaced) {

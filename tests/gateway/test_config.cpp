@@ -221,8 +221,8 @@ TEST(Config, TheAdminListenerIsOpenToOtherMachinesOnlyWithAToken) {
 TEST(Config, ProvidersMaySpeakADialect) {
   const Config config = parsed(R"(version: 1
 providers:
-  azure: { base_url: "http://127.0.0.1:9/openai", auth: api-key, path: "/deployments/{model}/chat/completions?api-version=1",
-           extra_body: '{"user": "x"}' }
+  azure: { base_url: "http://127.0.0.1:9/openai", auth: api-key,
+           path: "/deployments/{model}/chat/completions?api-version=1", extra_body: '{"user": "x"}' }
 models: [ { name: m, provider: azure, id: gpt } ]
 routes: [ { name: r, targets: [m], strict: true } ]
 )");

@@ -39,7 +39,8 @@ TEST(TokenSpace, KeepsWordsOfTwoRowsAndWeighsRareOnesMore) {
   space.transform(text, scratch);
   ASSERT_EQ(scratch.words.size(), 2U);  // 3 and 1, each once
   EXPECT_GT(scratch.word_values[0], scratch.word_values[1]) << "3 is rarer than 1";
-  EXPECT_NEAR(scratch.word_values[0] * scratch.word_values[0] + scratch.word_values[1] * scratch.word_values[1], 1, 1e-6);
+  const std::vector<float>& value = scratch.word_values;
+  EXPECT_NEAR(value[0] * value[0] + value[1] * value[1], 1, 1e-6);
   for (const std::uint64_t word : scratch.marks) EXPECT_EQ(word, 0U);
   space.transform(std::vector<std::uint64_t>{9, 77}, scratch);
   EXPECT_TRUE(scratch.words.empty());

@@ -157,7 +157,9 @@ std::string error_body(const wire::Format& format, const Script& script) {
 asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) {
   const wire::Format* format = format_at(http.path);
   if (format == nullptr) {
-    co_await send(responder, http.path == "/health" ? 200 : 404, "{}");
+    int status = 404;
+    if (http.path == "/health") status = 200;
+    co_await send(responder, status, "{}");
     co_return;
   }
   auto request = format->decode(http.body, {});

@@ -85,7 +85,28 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t s
   }
 }
 
-Status write_file_atomic(const std::filesystem::path& path, std::string_view bytes) {
+namespace {
+
+/// Into a device or pipe, which a rename would replace by a plain file.
+Status write_into(const std::filesystem::path& path, std::string_view bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return system_failure(path, "open");
+  return write_all(file.get(), bytes, path);
+}
+
+}  // namespace
+
+Status write_file_atomic(const std::filesystem::path& given, std::string_view bytes) {
+  std::error_code error;
+  std::filesystem::path path = given;
+  const bool link = std::filesystem::is_symlink(given, error);  // what is not there yet is none
+  error.clear();
+  if (link) path = std::filesystem::weakly_canonical(given, error);
+  if (error) return fail_at(given.string(), ErrorKind::kEnvironment, "cannot follow the link: {}", error.message());
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status))
+    return write_into(path, bytes);
   std::filesystem::path temporary = path;
   temporary += ".part";
   Status written = write_new_file(temporary, bytes);

@@ -11,8 +11,8 @@ struct ErrorWords {
   std::string code;  ///< "context_length_exceeded"; empty where the protocol has none
 };
 
-/// Of {"error":{"type":...,"code":...}} in any order and depth of company; empty words for everything else. Words longer
-/// than 64 bytes are no words.
+/// Of {"error":{"type":...,"code":...}} in any order and company; empty words for everything else. What is longer than
+/// 64 bytes is no word.
 [[nodiscard]] ErrorWords read_error_words(std::string_view body);
 
 }  // namespace thalamus::wire
