@@ -30,7 +30,9 @@ void compare_trees(std::string_view body, const std::string& forwarded) {
 // whose data was not kept, so the second is the first that has to be stable.
 void check_writing(const thalamus::wire::Format& format, const thalamus::core::Request& request) {
   const thalamus::wire::DecodeLimits limits{.depth_max = 512};
-  const auto first = format.decode(format.encode_request(request, "m"), limits);
+  // What is decoded borrows from its body.
+  const std::string body = format.encode_request(request, "m");
+  const auto first = format.decode(body, limits);
   if (!first) return;
   const std::string written = format.encode_request(*first, "m");
   const auto second = format.decode(written, limits);

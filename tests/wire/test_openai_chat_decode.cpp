@@ -29,7 +29,7 @@ std::string with_message(std::string_view message) {
 }
 
 TEST(Formats, AreFoundByTheirNames) {
-  EXPECT_THAT(format_names(), ElementsAre("openai"));
+  EXPECT_THAT(format_names(), ElementsAre("openai", "responses", "anthropic"));
   ASSERT_NE(find_format("openai"), nullptr);
   EXPECT_EQ(find_format("openai"), find_format("openai_chat"));
   EXPECT_EQ(find_format("nothing"), nullptr);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "thalamus/base/text.h"
+#include "thalamus/wire/body_check.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/openai_chat_format.h"
@@ -299,14 +300,7 @@ class RequestDecoder {
 }  // namespace
 
 Result<core::Request> OpenAiChat::decode(std::string_view body, const DecodeLimits& limits) const {
-  if (body.size() > limits.body_bytes_max)
-    return fail_at("body", ErrorKind::kTooLarge, "{} bytes, the limit is {}; shorten the request", body.size(),
-                   limits.body_bytes_max);
-  if (body.starts_with("\xef\xbb\xbf"))
-    return fail_at("body", ErrorKind::kInvalidInput,
-                   "begins with a byte order mark, expected a JSON object; send UTF-8 without the mark");
-  if (base::trim(body).empty())
-    return fail_at("body", ErrorKind::kInvalidInput, "expected a JSON object, got an empty body");
+  CHECK_OK(check_body(body, limits));
   return RequestDecoder(body, limits).decode();
 }
 

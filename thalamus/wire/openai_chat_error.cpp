@@ -46,29 +46,15 @@ constexpr std::array<ErrorRow, 16> kErrorRows{{
 std::string_view code_of(const Error& error) noexcept {
   if (error.kind == ErrorKind::kNotFound && error.where == "body.model") return "model_not_found";
   const bool unsuited = error.kind == ErrorKind::kInfeasible || error.kind == ErrorKind::kUnsupported;
-  if (unsuited && error.where == "body.messages") return "context_length_exceeded";
+  if (unsuited && (error.where == "body.messages" || error.where == "body.input")) return "context_length_exceeded";
   return kErrorRows[static_cast<std::size_t>(error.kind)].code;
 }
 
-/// Whether the place is one that the client can see: its own body or headers.
-bool is_clients(std::string_view where) noexcept {
-  return where == "body" || where.starts_with("body.") || where.starts_with("header ");
-}
-
 std::string error_json(const Error& error) {
-  const std::string_view where = error.where;
   base::JsonWriter writer;
   writer.begin_object().key("error").begin_object();
-  writer.field("message", is_clients(where) ? error.text() : error.message);
-  writer.field("type", kErrorRows[static_cast<std::size_t>(error.kind)].type).key("param");
-  if (where.starts_with("body.")) {
-    writer.value(where.substr(5));
-  } else if (where.starts_with("header ")) {
-    writer.value(where.substr(7));
-  } else {
-    writer.null();
-  }
-  writer.field("code", code_of(error)).end_object().end_object();
+  write_openai_error(writer, openai_error(error));
+  writer.end_object().end_object();
   return writer.take();
 }
 
@@ -132,6 +118,31 @@ bool read_array_message(JsonCursor& cursor, std::string& message, int nesting) {
 
 }  // namespace
 
+bool is_clients_place(std::string_view where) noexcept {
+  return where == "body" || where.starts_with("body.") || where.starts_with("header ");
+}
+
+OpenAiError openai_error(const Error& error) {
+  const std::string_view where = error.where;
+  OpenAiError out;
+  out.message = is_clients_place(where) ? error.text() : error.message;
+  out.type = kErrorRows[static_cast<std::size_t>(error.kind)].type;
+  if (where.starts_with("body.")) out.param = where.substr(5);
+  if (where.starts_with("header ")) out.param = where.substr(7);
+  out.code = code_of(error);
+  return out;
+}
+
+void write_openai_error(base::JsonWriter& writer, const OpenAiError& error) {
+  writer.field("message", error.message).field("type", error.type).key("param");
+  if (error.param.empty()) {
+    writer.null();
+  } else {
+    writer.value(error.param);
+  }
+  writer.field("code", error.code);
+}
+
 std::string presentable(std::string_view text) {
   const bool whole = text.size() <= kErrorBytesRead;
   std::string line;
@@ -167,7 +178,7 @@ std::string OpenAiChat::encode_stream_error(const base::Error& error) const {
   return "data: " + error_json(error) + "\n\n";
 }
 
-std::string OpenAiChat::read_error(std::string_view body) const {
+std::string read_error_body(std::string_view body) {
   JsonCursor cursor(body);
   std::string message;
   const bool json = read_message_value(cursor, message, 0) && cursor.finish();
@@ -175,5 +186,7 @@ std::string OpenAiChat::read_error(std::string_view body) const {
   std::string shown = presentable(text.starts_with('<') ? page_title(text) : text);
   return shown.empty() ? "no reason given" : shown;
 }
+
+std::string OpenAiChat::read_error(std::string_view body) const { return read_error_body(body); }
 
 }  // namespace thalamus::wire

@@ -1,9 +1,5 @@
 // The client's bytes as they go to an upstream: the edits of `ForwardEdits`, everything else untouched.
-#include <array>
-
-#include "thalamus/base/json_writer.h"
-#include "thalamus/wire/json_splice.h"
-#include "thalamus/wire/json_value.h"
+#include "thalamus/wire/body_edits.h"
 #include "thalamus/wire/openai_chat_format.h"
 
 namespace thalamus::wire {
@@ -18,44 +14,22 @@ class Forwarder {
     CHECK_OK(enter_object(cursor_, root_));
     after_brace_ = cursor_.offset();
     std::string_view key;
-    while (cursor_.next_member(key)) {
-      removal_.member(cursor_);
-      CHECK_OK(member(key));
-    }
+    while (cursor_.next_member(key)) CHECK_OK(member(key));
     CHECK_OK(left(cursor_, root_));
     if (!cursor_.finish()) return malformed(cursor_, root_);
-    if (!seen_.model) return fail_at("body.model", ErrorKind::kInvalidInput, "missing; name a route or a target");
     return spliced();
   }
 
  private:
   struct Seen {
-    bool model = false;
-    bool contract = false;
     bool stream = false;
     bool stream_options = false;
     bool include_usage = false;
   };
 
-  static Status once(bool& seen, const Place& place) {
-    if (seen) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
-    seen = true;
-    return {};
-  }
-
   Status member(std::string_view key) {
-    if (key == "model") {
-      CHECK_OK(once(seen_.model, Place(root_, "model")));
-      return value(model_);
-    }
-    if (key == "thalamus") {
-      CHECK_OK(once(seen_.contract, Place(root_, "thalamus")));
-      const std::size_t key_offset = cursor_.key_offset();
-      const auto comma = cursor_.comma_offset();
-      CHECK_OK(skip_value(cursor_, root_));
-      removal_.mark(key_offset, comma, cursor_.offset());
-      return {};
-    }
+    TRY(const bool common, common_.take(key));
+    if (common) return {};
     if (key == "stream") {
       CHECK_OK(once(seen_.stream, Place(root_, "stream")));
       if (cursor_.peek() == JsonKind::kBool) return read_flag(cursor_, root_, stream_);
@@ -102,18 +76,15 @@ class Forwarder {
     return left(cursor_, place);
   }
 
-  std::string spliced() {
-    std::array<SpliceEdit, 3> edits;
-    std::size_t count = 0;
-    base::append_json_string(model_.text, wanted_.model);
-    edits[count++] = std::move(model_);
-    if (removal_.marked()) edits[count++] = removal_.edit();
+  Result<std::string> spliced() {
+    std::vector<SpliceEdit> edits;
+    CHECK_OK(common_.finish(wanted_.model, edits));
     if (wanted_.force_include_usage && stream_) {
       // The model stays, so an inserted member is always followed by another one.
       if (!seen_.stream_options) usage_ = {after_brace_, after_brace_, R"("stream_options":{"include_usage":true},)"};
-      if (!usage_.text.empty()) edits[count++] = std::move(usage_);
+      if (!usage_.text.empty()) edits.push_back(std::move(usage_));
     }
-    return splice(body_, std::span(edits).first(count));
+    return splice(body_, edits);
   }
 
   std::string_view body_;
@@ -123,9 +94,8 @@ class Forwarder {
   std::size_t after_brace_ = 0;
   Seen seen_;
   bool stream_ = false;
-  SpliceEdit model_;
   SpliceEdit usage_;
-  MemberRemoval removal_;
+  BodyEdits common_{cursor_};
 };
 
 }  // namespace

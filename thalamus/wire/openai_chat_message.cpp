@@ -4,7 +4,7 @@
 #include <array>
 #include <optional>
 
-#include "thalamus/wire/losses.h"
+#include "thalamus/wire/attachment.h"
 
 namespace thalamus::wire {
 namespace {
@@ -16,26 +16,6 @@ using core::Role;
 constexpr std::array<std::string_view, 6> kRoleNames{"system", "developer", "user", "assistant", "tool", "function"};
 constexpr std::array<Role, 6> kRoles{Role::kSystem,    Role::kSystem, Role::kUser,
                                      Role::kAssistant, Role::kTool,   Role::kTool};
-
-/// The media type of a data URL, else nothing. The data never leaves the body.
-std::string media_type_of(std::string_view url) {
-  if (!url.starts_with("data:")) return {};
-  url.remove_prefix(5);
-  return std::string(url.substr(0, std::min(url.find_first_of(";,"), std::size_t{255})));
-}
-
-/// What the string at the cursor stands for, unless it holds data: then `data` and `media_type` say where and which.
-Status read_url_or_data(JsonCursor& cursor, const Place& place, std::string& url, core::PartDetail& detail) {
-  if (cursor.peek() != JsonKind::kString) return mistyped(cursor, place, "a string");
-  std::string_view raw;
-  if (!cursor.skip(raw)) return malformed(cursor, place);
-  raw = raw.substr(1, raw.size() - 2);
-  if (split_data_url(raw, detail.media_type, detail.data)) return {};
-  url.clear();
-  append_unescaped(url, raw);
-  if (detail.media_type.empty()) detail.media_type = media_type_of(url);
-  return {};
-}
 
 // One message. Which content is allowed depends on its other members, wherever they stand.
 class MessageReader {
@@ -129,7 +109,7 @@ class MessageReader {
         return fail_at(Place(at, type).text(), ErrorKind::kInvalidInput, "expected a string in a {} part", type);
       part.text = *std::move(text);
     } else {
-      add_detail(at, std::move(detail), part);
+      add_detail(at, detail ? *std::move(detail) : core::PartDetail(), part);
     }
     out_.parts.push_back(std::move(part));
     return {};
@@ -144,19 +124,8 @@ class MessageReader {
     return PartKind::kOther;
   }
 
-  // An image, a recording or a file is called by its URL, identifier, name or media type, the first that is there.
-  static void add_detail(const Place& at, std::optional<core::PartDetail> detail, Part& part) {
-    if (!detail) detail.emplace();
-    for (const std::string* name : {&detail->url, &detail->file_id, &detail->file_name, &detail->media_type}) {
-      if (!part.text.empty()) break;
-      part.text = *name;
-    }
-    detail->place = at.text().substr(std::string_view("body.").size());
-    part.detail = std::make_shared<const core::PartDetail>(*std::move(detail));
-  }
-
   Status attachment(const Place& at, core::PartDetail& detail) {
-    if (cursor_.peek() == JsonKind::kString) return read_url_or_data(cursor_, at, detail.url, detail);
+    if (cursor_.peek() == JsonKind::kString) return read_url_or_data(cursor_, at, detail);
     if (cursor_.peek() != JsonKind::kObject) return skip_value(cursor_, at);
     CHECK_OK(enter_object(cursor_, at));
     std::string_view key;
@@ -166,7 +135,7 @@ class MessageReader {
 
   Status attachment_member(const Place& at, const std::string& key, core::PartDetail& detail) {
     if (cursor_.peek() != JsonKind::kString) return skip_value(cursor_, at);
-    if (key == "url") return read_url_or_data(cursor_, at, detail.url, detail);
+    if (key == "url") return read_url_or_data(cursor_, at, detail);
     if (key == "file_id") return read_text(cursor_, at, detail.file_id);
     if (key == "filename") return read_text(cursor_, at, detail.file_name);
     if (key == "detail") return read_text(cursor_, at, detail.fidelity);
@@ -177,12 +146,7 @@ class MessageReader {
       return {};
     }
     if (key != "file_data" && key != "data") return skip_value(cursor_, at);
-    std::string_view raw;
-    if (!cursor_.skip(raw)) return malformed(cursor_, at);
-    raw = raw.substr(1, raw.size() - 2);
-    // A file's data may come without a media type.
-    if (!split_data_url(raw, detail.media_type, detail.data)) detail.data = raw;
-    return {};
+    return read_data(cursor_, at, detail);
   }
 
   Status tool_calls() {

@@ -1,0 +1,33 @@
+/// Anthropic's messages (docs.anthropic.com/en/api/messages), as server and as client. Internal to this folder: others
+/// reach it by `find_format("anthropic")`.
+#pragma once
+
+#include "thalamus/wire/format.h"
+
+namespace thalamus::wire {
+
+/// One source for each side: anthropic_{decode,forward,encode,request,error,read}.cpp.
+class Anthropic final : public Format {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "anthropic"; }
+  [[nodiscard]] Endpoints endpoints() const noexcept override { return {"/v1/messages", "/v1/messages"}; }
+  [[nodiscard]] AuthStyle auth_style() const noexcept override { return AuthStyle::kXApiKey; }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> request_headers() const override {
+    return {{"anthropic-version", "2023-06-01"}};
+  }
+
+  [[nodiscard]] Result<core::Request> decode(std::string_view body, const DecodeLimits& limits) const override;
+  [[nodiscard]] std::string encode_answer(const core::Answer& answer) const override;
+  [[nodiscard]] std::unique_ptr<StreamWriter> write_stream(StreamHead head) const override;
+  [[nodiscard]] std::string encode_error(const base::Error& error, std::string_view request_id) const override;
+  [[nodiscard]] std::string encode_stream_error(const base::Error& error) const override;
+
+  [[nodiscard]] Result<std::string> forward(std::string_view body, const ForwardEdits& edits) const override;
+  [[nodiscard]] std::string encode_request(const core::Request& request, std::string_view model,
+                                           Losses* losses) const override;
+  [[nodiscard]] Result<AnswerFacts> read_answer(std::string_view body) const override;
+  [[nodiscard]] std::unique_ptr<StreamReader> read_stream() const override;
+  [[nodiscard]] std::string read_error(std::string_view body) const override;
+};
+
+}  // namespace thalamus::wire

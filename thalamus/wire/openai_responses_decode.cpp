@@ -1,0 +1,376 @@
+// A responses request -> core::Request: the top-level members. Input items have their own source.
+#include <algorithm>
+#include <array>
+
+#include "thalamus/wire/body_check.h"
+#include "thalamus/wire/body_edits.h"
+#include "thalamus/wire/contract.h"
+#include "thalamus/wire/openai_responses_format.h"
+#include "thalamus/wire/openai_responses_items.h"
+
+namespace thalamus::wire {
+namespace {
+
+constexpr NumberRange kTemperature{0, 2, "a number from 0 to 2"};
+constexpr NumberRange kTopP{0, 1, "a number from 0 to 1"};
+constexpr std::size_t kUnreadMax = 32;
+constexpr std::size_t kUnreadBytesMax = 64;
+constexpr std::array<std::string_view, 3> kTextFormats{"text", "json_object", "json_schema"};
+
+class ResponsesDecoder {
+ public:
+  ResponsesDecoder(std::string_view body, const DecodeLimits& limits) noexcept
+      : limits_(limits), cursor_(body, limits.depth_max) {}
+
+  Result<core::Request> decode() {
+    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, root_, "a JSON object");
+    CHECK_OK(enter_object(cursor_, root_));
+    std::string_view key;
+    while (cursor_.next_member(key)) CHECK_OK(member(key));
+    CHECK_OK(left(cursor_, root_));
+    if (!cursor_.finish()) return malformed(cursor_, root_);
+    return complete();
+  }
+
+ private:
+  using Reader = Status (ResponsesDecoder::*)(const Place&);
+  struct Member {
+    std::string_view name;
+    Reader read;
+  };
+  // Only members that the gateway or a local target acts on; all others pass unread.
+  static constexpr std::array<Member, 23> members() noexcept {
+    return {{{"model", &ResponsesDecoder::model},
+             {"input", &ResponsesDecoder::input},
+             {"instructions", &ResponsesDecoder::instructions},
+             {"stream", &ResponsesDecoder::stream},
+             {"stream_options", &ResponsesDecoder::pass},
+             {"store", &ResponsesDecoder::store},
+             {"previous_response_id", &ResponsesDecoder::stored},
+             {"conversation", &ResponsesDecoder::stored},
+             {"background", &ResponsesDecoder::background},
+             {"include", &ResponsesDecoder::include},
+             {"temperature", &ResponsesDecoder::temperature},
+             {"top_p", &ResponsesDecoder::top_p},
+             {"max_output_tokens", &ResponsesDecoder::max_output_tokens},
+             {"tools", &ResponsesDecoder::tools},
+             {"tool_choice", &ResponsesDecoder::tool_choice},
+             {"parallel_tool_calls", &ResponsesDecoder::parallel_tool_calls},
+             {"reasoning", &ResponsesDecoder::reasoning},
+             {"text", &ResponsesDecoder::text},
+             {"metadata", &ResponsesDecoder::metadata},
+             {"user", &ResponsesDecoder::user},
+             {"safety_identifier", &ResponsesDecoder::safety_identifier},
+             {"truncation", &ResponsesDecoder::truncation},
+             {"thalamus", &ResponsesDecoder::contract}}};
+  }
+
+  Status member(std::string_view key) {
+    static constexpr auto kMembers = members();
+    const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
+    if (row == kMembers.end()) {
+      const std::string name(key.substr(0, kUnreadBytesMax));
+      if (!pass_null(cursor_)) {
+        unread(name);
+        return skip_value(cursor_, root_);
+      }
+      return left(cursor_, root_);
+    }
+    // Two readers of one body could each take another of two equal keys: what we act on must be unique.
+    const Place place(root_, row->name);
+    const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
+    if ((seen_ & bit) != 0) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
+    seen_ |= bit;
+    if (pass_null(cursor_)) return {};
+    return (this->*row->read)(place);
+  }
+
+  void unread(std::string name) {
+    if (request_.unread.size() < kUnreadMax) request_.unread.push_back(std::move(name));
+  }
+
+  Result<core::Request> complete() {
+    if (request_.model.empty())
+      return fail_at("body.model", ErrorKind::kInvalidInput,
+                     "missing; name a route or a target, as GET /v1/models lists them");
+    if (request_.messages.empty())
+      return fail_at("body.input", ErrorKind::kInvalidInput, "missing; give a string or a non-empty array of items");
+    if (!instructions_.empty()) {
+      core::Message first;
+      first.role = core::Role::kSystem;
+      first.parts.push_back({core::PartKind::kText, std::move(instructions_)});
+      request_.messages.insert(request_.messages.begin(), std::move(first));
+    }
+    if (request_.user.empty()) request_.user = std::move(safety_identifier_);
+    request_.include_usage = true;
+    return std::move(request_);
+  }
+
+  Status model(const Place& place) {
+    CHECK_OK(read_text(cursor_, place, request_.model));
+    if (request_.model.empty())
+      return fail_at(place.text(), ErrorKind::kInvalidInput,
+                     "expected a non-empty string, got \"\"; name a route or a target, as GET /v1/models lists them");
+    return {};
+  }
+
+  Status input(const Place& place) { return read_input(cursor_, place, limits_, request_.messages); }
+  Status instructions(const Place& place) { return read_text(cursor_, place, instructions_); }
+  Status stream(const Place& place) { return read_flag(cursor_, place, request_.stream); }
+  Status pass(const Place& place) { return skip_value(cursor_, place); }
+
+  // Nothing is ever stored, which a client that asked for it notices only where it names the answer later.
+  Status store(const Place& place) {
+    bool store = false;
+    return read_flag(cursor_, place, store);
+  }
+
+  Status stored(const Place& place) {
+    CHECK_OK(skip_value(cursor_, place));
+    return fail_at(place.text(), ErrorKind::kUnsupported,
+                   "no answers are stored here; send the whole conversation as input");
+  }
+
+  Status background(const Place& place) {
+    bool background = false;
+    CHECK_OK(read_flag(cursor_, place, background));
+    if (!background) return {};
+    return fail_at(place.text(), ErrorKind::kUnsupported,
+                   "no answers are stored here that could be fetched later; leave it out, or set stream");
+  }
+
+  // Encrypted thoughts are asked for wherever they can be had.
+  Status include(const Place& place) {
+    CHECK_OK(enter_array(cursor_, place));
+    bool other = false;
+    for (std::size_t i = 0; cursor_.next_element(); ++i) {
+      std::string_view name;
+      CHECK_OK(read_text_view(cursor_, Place(place, i), name));
+      other = other || name != "reasoning.encrypted_content";
+    }
+    CHECK_OK(left(cursor_, place));
+    if (other) unread("include");
+    return {};
+  }
+
+  Status temperature(const Place& place) {
+    return read_real(cursor_, place, kTemperature, request_.temperature.emplace());
+  }
+  Status top_p(const Place& place) { return read_real(cursor_, place, kTopP, request_.top_p.emplace()); }
+  Status max_output_tokens(const Place& place) {
+    return read_count(cursor_, place, 1, request_.max_output_tokens.emplace());
+  }
+
+  Status tools(const Place& place) {
+    if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "an array of tools");
+    CHECK_OK(enter_array(cursor_, place));
+    for (std::size_t i = 0; cursor_.next_element(); ++i) CHECK_OK(tool(Place(place, i), request_.tools.emplace_back()));
+    return left(cursor_, place);
+  }
+
+  Status tool(const Place& place, core::ToolDefinition& out) {
+    JsonCursor whole = cursor_;
+    CHECK_OK(enter_object(cursor_, place));
+    std::string type;
+    bool typed = false, named = false, described = false, parameters = false, strict = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key == "type") {
+        CHECK_OK(once(typed, Place(place, "type")));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(once(named, Place(place, "name")));
+        CHECK_OK(read_text(cursor_, Place(place, "name"), out.name));
+      } else if (key == "description" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(once(described, Place(place, "description")));
+        CHECK_OK(read_text(cursor_, Place(place, "description"), out.description));
+      } else if (key == "parameters" && cursor_.peek() == JsonKind::kObject) {
+        CHECK_OK(once(parameters, Place(place, "parameters")));
+        CHECK_OK(raw(place, out.parameters));
+      } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
+        CHECK_OK(once(strict, Place(place, "strict")));
+        CHECK_OK(read_flag(cursor_, Place(place, "strict"), out.strict));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
+    CHECK_OK(left(cursor_, place));
+    if (type.empty())
+      return fail_at(Place(place, "type").text(), ErrorKind::kInvalidInput,
+                     "missing; expected function or a tool that the provider runs");
+    if (type != "function") {
+      out = {};
+      out.name = type;
+      std::string_view bytes;
+      if (whole.skip(bytes)) out.hosted = std::string(bytes);
+      return {};
+    }
+    if (!out.name.empty()) return {};
+    return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
+                   R"(missing; expected {{"type":"function","name":...,"parameters":...}})");
+  }
+
+  Status raw(const Place& place, std::string& out) {
+    std::string_view bytes;
+    if (!cursor_.skip(bytes)) return malformed(cursor_, place);
+    out = std::string(bytes);
+    return {};
+  }
+
+  // "auto", "none", "required" or {"type":"function","name":...}; other forms have no counterpart elsewhere.
+  Status tool_choice(const Place& place) {
+    if (cursor_.peek() == JsonKind::kString) {
+      std::string_view word;
+      CHECK_OK(read_text_view(cursor_, place, word));
+      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
+      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
+      if (word == "required") request_.tool_choice = core::ToolChoice::kRequired;
+    } else {
+      if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
+      CHECK_OK(named_choice(place));
+    }
+    if (!request_.tool_choice) unread("tool_choice");
+    return {};
+  }
+
+  Status named_choice(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string type;
+    std::string name;
+    bool typed = false, named = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key == "type") {
+        CHECK_OK(once(typed, Place(place, "type")));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(once(named, Place(place, "name")));
+        CHECK_OK(read_text(cursor_, Place(place, "name"), name));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
+    CHECK_OK(left(cursor_, place));
+    if (type != "function" || name.empty()) return {};
+    request_.tool_choice = core::ToolChoice::kNamed;
+    request_.tool_choice_name = std::move(name);
+    return {};
+  }
+
+  Status parallel_tool_calls(const Place& place) {
+    return read_flag(cursor_, place, request_.parallel_tool_calls.emplace());
+  }
+
+  Status reasoning(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      const std::string name = "reasoning." + std::string(key.substr(0, kUnreadBytesMax));
+      if (key == "effort") CHECK_OK(once(seen, Place(place, "effort")));
+      const bool effort = key == "effort";
+      if (pass_null(cursor_)) continue;
+      if (effort) {
+        CHECK_OK(read_text(cursor_, Place(place, "effort"), request_.reasoning_effort));
+        continue;
+      }
+      CHECK_OK(skip_value(cursor_, place));
+      unread(name);
+    }
+    return left(cursor_, place);
+  }
+
+  Status text(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      const bool is_format = key == "format";
+      const std::string name = "text." + std::string(key.substr(0, kUnreadBytesMax));
+      if (is_format) CHECK_OK(once(seen, Place(place, "format")));
+      if (pass_null(cursor_)) continue;
+      if (is_format) {
+        CHECK_OK(format(Place(place, "format")));
+        continue;
+      }
+      CHECK_OK(skip_value(cursor_, place));
+      unread(name);
+    }
+    return left(cursor_, place);
+  }
+
+  Status format(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string type;
+    bool typed = false, named = false, schema = false, strict = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key == "type") {
+        CHECK_OK(once(typed, Place(place, "type")));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+      } else if (key == "schema") {
+        CHECK_OK(once(schema, Place(place, "schema")));
+        if (pass_null(cursor_)) continue;
+        if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, Place(place, "schema"), "an object");
+        CHECK_OK(raw(place, request_.response_schema));
+      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(once(named, Place(place, "name")));
+        CHECK_OK(read_text(cursor_, Place(place, "name"), request_.response_name));
+      } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
+        CHECK_OK(once(strict, Place(place, "strict")));
+        CHECK_OK(read_flag(cursor_, Place(place, "strict"), request_.response_strict));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
+    CHECK_OK(left(cursor_, place));
+    const auto* const row = std::find(kTextFormats.begin(), kTextFormats.end(), type);
+    if (row == kTextFormats.end()) return not_among(Place(place, "type"), type, kTextFormats);
+    request_.response_format = static_cast<core::ResponseFormat>(row - kTextFormats.begin());
+    return {};
+  }
+
+  Status metadata(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key != "task") {
+        CHECK_OK(skip_value(cursor_, place));
+        continue;
+      }
+      CHECK_OK(once(seen, Place(place, "task")));
+      if (!pass_null(cursor_)) CHECK_OK(read_text(cursor_, Place(place, "task"), request_.task_hint));
+    }
+    return left(cursor_, place);
+  }
+
+  // To cut nothing is what every other protocol does.
+  Status truncation(const Place& place) {
+    std::string_view word;
+    CHECK_OK(read_text_view(cursor_, place, word));
+    if (word != "disabled") unread("truncation");
+    return {};
+  }
+
+  Status user(const Place& place) { return read_text(cursor_, place, request_.user); }
+  Status safety_identifier(const Place& place) { return read_text(cursor_, place, safety_identifier_); }
+  Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
+
+  const DecodeLimits& limits_;
+  JsonCursor cursor_;
+  Place root_{"body"};
+  core::Request request_;
+  unsigned seen_ = 0;
+  std::string instructions_;
+  std::string safety_identifier_;
+};
+
+}  // namespace
+
+Result<core::Request> OpenAiResponses::decode(std::string_view body, const DecodeLimits& limits) const {
+  CHECK_OK(check_body(body, limits));
+  return ResponsesDecoder(body, limits).decode();
+}
+
+}  // namespace thalamus::wire

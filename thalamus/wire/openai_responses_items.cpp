@@ -1,0 +1,375 @@
+#include "thalamus/wire/openai_responses_items.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "thalamus/wire/attachment.h"
+#include "thalamus/wire/body_edits.h"
+
+namespace thalamus::wire {
+namespace {
+
+using core::Message;
+using core::Part;
+using core::PartKind;
+using core::Role;
+
+constexpr std::array<std::string_view, 4> kRoleNames{"user", "assistant", "system", "developer"};
+constexpr std::array<Role, 4> kRoles{Role::kUser, Role::kAssistant, Role::kSystem, Role::kSystem};
+constexpr std::string_view kSignatureMark = "thalamus-signature:";
+constexpr std::string_view kForeignMark = "thalamus-encrypted:";
+
+PartKind kind_of(std::string_view type) noexcept {
+  if (type == "input_text" || type == "output_text" || type == "text") return PartKind::kText;
+  if (type == "input_image") return PartKind::kImage;
+  if (type == "input_file") return PartKind::kFile;
+  if (type == "input_audio") return PartKind::kAudio;
+  return type == "refusal" ? PartKind::kRefusal : PartKind::kOther;
+}
+
+/// Refuses a member that was there already. Names are literals.
+class Seen {
+ public:
+  Status once(const Place& place, std::string_view key) {
+    if (std::find(keys_.begin(), keys_.end(), key) != keys_.end())
+      return fail_at(Place(place, key).text(), ErrorKind::kInvalidInput, "given twice; give it once");
+    keys_.push_back(key);
+    return {};
+  }
+
+ private:
+  std::vector<std::string_view> keys_;
+};
+
+// One part of a message's or a tool's content.
+class PartReader {
+ public:
+  PartReader(JsonCursor& cursor, const Place& place) noexcept : cursor_(cursor), place_(place) {}
+
+  Status read(Part& out) {
+    CHECK_OK(enter_object(cursor_, place_));
+    std::string_view key;
+    while (cursor_.next_member(key)) CHECK_OK(member(key));
+    CHECK_OK(left(cursor_, place_));
+    if (type_.empty())
+      return fail_at(Place(place_, "type").text(), ErrorKind::kInvalidInput,
+                     "missing; expected input_text, output_text, input_image, input_file, input_audio, refusal or a "
+                     "type the model knows");
+    out.kind = kind_of(type_);
+    if (out.kind != PartKind::kText && out.kind != PartKind::kRefusal) {
+      add_detail(place_, std::move(detail_), out);
+      return {};
+    }
+    const std::string_view name = out.kind == PartKind::kText ? "text" : "refusal";
+    std::optional<std::string>& text = out.kind == PartKind::kText ? text_ : refusal_;
+    if (!text)
+      return fail_at(Place(place_, name).text(), ErrorKind::kInvalidInput, "expected a string in a part of type {}",
+                     type_);
+    out.text = *std::move(text);
+    return {};
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 10> kKeys{"type",     "text",      "refusal",  "image_url",   "file_id",
+                                                          "filename", "file_data", "file_url", "input_audio", "detail"};
+
+  Status member(std::string_view key) {
+    const auto* const known = std::find(kKeys.begin(), kKeys.end(), key);
+    if (known == kKeys.end()) return skip_value(cursor_, place_);
+    CHECK_OK(seen_.once(place_, *known));
+    const Place at(place_, *known);
+    if (*known == "type") return read_text(cursor_, at, type_);
+    if (*known == "input_audio") return recording(at);
+    // A part of an unknown type may use these names for anything.
+    if (cursor_.peek() != JsonKind::kString) return skip_value(cursor_, place_);
+    if (*known == "text") return read_text(cursor_, at, text_.emplace());
+    if (*known == "refusal") return read_text(cursor_, at, refusal_.emplace());
+    if (*known == "image_url") return read_url_or_data(cursor_, at, detail_);
+    if (*known == "file_id") return read_text(cursor_, at, detail_.file_id);
+    if (*known == "filename") return read_text(cursor_, at, detail_.file_name);
+    if (*known == "file_data") return read_data(cursor_, at, detail_);
+    if (*known == "file_url") return read_text(cursor_, at, detail_.url);
+    return read_text(cursor_, at, detail_.fidelity);
+  }
+
+  Status recording(const Place& at) {
+    if (cursor_.peek() != JsonKind::kObject) return skip_value(cursor_, at);
+    CHECK_OK(enter_object(cursor_, at));
+    Seen seen;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      const bool data = key == "data";
+      if ((!data && key != "format") || cursor_.peek() != JsonKind::kString) {
+        CHECK_OK(skip_value(cursor_, at));
+        continue;
+      }
+      CHECK_OK(seen.once(at, data ? "data" : "format"));
+      if (data) {
+        CHECK_OK(read_data(cursor_, Place(at, "data"), detail_));
+      } else {
+        std::string_view format;
+        CHECK_OK(read_text_view(cursor_, Place(at, "format"), format));
+        detail_.media_type = "audio/" + std::string(format);
+      }
+    }
+    return left(cursor_, at);
+  }
+
+  JsonCursor& cursor_;
+  const Place& place_;
+  Seen seen_;
+  std::string type_;
+  std::optional<std::string> text_;
+  std::optional<std::string> refusal_;
+  core::PartDetail detail_;
+};
+
+/// A string or an array of parts.
+Status read_content(JsonCursor& cursor, const Place& place, std::vector<Part>& out) {
+  if (cursor.peek() == JsonKind::kString) return read_text(cursor, place, out.emplace_back().text);
+  if (cursor.peek() != JsonKind::kArray) return mistyped(cursor, place, "a string or an array of parts");
+  CHECK_OK(enter_array(cursor, place));
+  for (std::size_t i = 0; cursor.next_element(); ++i) {
+    const Place at(place, i);
+    CHECK_OK(PartReader(cursor, at).read(out.emplace_back()));
+  }
+  return left(cursor, place);
+}
+
+// What the members of an item mean depends on its type, which may stand anywhere in it: it is looked for first.
+class InputReader {
+ public:
+  InputReader(JsonCursor& cursor, std::vector<Message>& out) noexcept : cursor_(cursor), out_(out) {}
+
+  Status item(const Place& place) {
+    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "an object");
+    std::string type;
+    CHECK_OK(look_for_type(place, type));
+    if (type == "message") return message(place);
+    if (type == "function_call") return function_call(place);
+    if (type == "function_call_output") return function_call_output(place);
+    if (type == "reasoning") return reasoning(place);
+    CHECK_OK(skip_value(cursor_, place));
+    Part other{PartKind::kOther, type};
+    add_detail(place, {}, other);
+    turn(Joins::kThought).parts.push_back(std::move(other));
+    return {};
+  }
+
+ private:
+  /// What joins the assistant's turn that is open.
+  enum class Joins : std::uint8_t { kThought, kText, kCall };
+
+  Status look_for_type(const Place& place, std::string& type) {
+    JsonCursor ahead = cursor_;
+    bool typed = false, role = false, id = false;
+    std::string_view key;
+    if (!ahead.enter_object()) return malformed(ahead, place);
+    while (ahead.next_member(key)) {
+      role = role || key == "role";
+      id = id || key == "id";
+      if (key == "type") {
+        CHECK_OK(once(typed, Place(place, "type")));
+        if (!pass_null(ahead)) CHECK_OK(read_text(ahead, Place(place, "type"), type));
+      } else {
+        CHECK_OK(skip_value(ahead, place));
+      }
+    }
+    CHECK_OK(left(ahead, place));
+    if (!type.empty()) return {};
+    if (!role && !id)
+      return fail_at(Place(place, "type").text(), ErrorKind::kInvalidInput,
+                     "missing; expected message, function_call, function_call_output, reasoning or a type the provider "
+                     "knows");
+    type = role ? "message" : "item_reference";
+    return {};
+  }
+
+  /// Runs `read(name, place)` over the members that are among `names`; each may be there once, null counts as absent.
+  template <std::size_t kCount, class Read>
+  Status members(const Place& place, const std::array<std::string_view, kCount>& names, Read read) {
+    CHECK_OK(enter_object(cursor_, place));
+    Seen seen;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      const auto* const name = std::find(names.begin(), names.end(), key);
+      if (name == names.end()) {
+        CHECK_OK(skip_value(cursor_, place));
+        continue;
+      }
+      CHECK_OK(seen.once(place, *name));
+      if (!pass_null(cursor_)) CHECK_OK(read(*name, Place(place, *name)));
+    }
+    return left(cursor_, place);
+  }
+
+  Status message(const Place& place) {
+    static constexpr std::array<std::string_view, 2> kNames{"role", "content"};
+    std::optional<Role> role;
+    std::optional<std::vector<Part>> content;
+    const Status read = members(place, kNames, [&](std::string_view name, const Place& at) -> Status {
+      if (name == "content") return read_content(cursor_, at, content.emplace());
+      std::string_view word;
+      CHECK_OK(read_text_view(cursor_, at, word));
+      const auto* const row = std::find(kRoleNames.begin(), kRoleNames.end(), word);
+      if (row == kRoleNames.end()) return not_among(at, word, kRoleNames);
+      role = kRoles[static_cast<std::size_t>(row - kRoleNames.begin())];
+      return {};
+    });
+    CHECK_OK(read);
+    if (!role)
+      return fail_at(Place(place, "role").text(), ErrorKind::kInvalidInput,
+                     "missing; expected user, assistant, system or developer");
+    if (!content)
+      return fail_at(Place(place, "content").text(), ErrorKind::kInvalidInput,
+                     "missing; expected a string or an array of parts");
+    if (*role == Role::kAssistant) {
+      std::vector<Part>& parts = turn(Joins::kText).parts;
+      std::move(content->begin(), content->end(), std::back_inserter(parts));
+      return {};
+    }
+    in_turn_ = false;
+    Message& added = out_.emplace_back();
+    added.role = *role;
+    added.parts = *std::move(content);
+    return {};
+  }
+
+  Status function_call(const Place& place) {
+    static constexpr std::array<std::string_view, 3> kNames{"call_id", "name", "arguments"};
+    core::ToolCall call;
+    CHECK_OK(members(place, kNames, [&](std::string_view name, const Place& at) {
+      if (name == "call_id") return read_text(cursor_, at, call.id);
+      return read_text(cursor_, at, name == "name" ? call.name : call.arguments);
+    }));
+    if (call.name.empty())
+      return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
+                     "expected the called function's name, got none");
+    if (call.id.empty())
+      return fail_at(Place(place, "call_id").text(), ErrorKind::kInvalidInput,
+                     "expected the call's identifier, which its function_call_output repeats; got none");
+    turn(Joins::kCall).tool_calls.push_back(std::move(call));
+    return {};
+  }
+
+  Status function_call_output(const Place& place) {
+    static constexpr std::array<std::string_view, 2> kNames{"call_id", "output"};
+    Message result;
+    result.role = Role::kTool;
+    bool given = false;
+    CHECK_OK(members(place, kNames, [&](std::string_view name, const Place& at) {
+      if (name == "call_id") return read_text(cursor_, at, result.tool_call_id);
+      given = true;
+      return read_content(cursor_, at, result.parts);
+    }));
+    if (result.tool_call_id.empty())
+      return fail_at(Place(place, "call_id").text(), ErrorKind::kInvalidInput,
+                     "expected the identifier of the function_call that this is the output of, got none");
+    if (!given)
+      return fail_at(Place(place, "output").text(), ErrorKind::kInvalidInput,
+                     "missing; expected a string or an array of parts");
+    in_turn_ = false;
+    out_.push_back(std::move(result));
+    return {};
+  }
+
+  Status reasoning(const Place& place) {
+    static constexpr std::array<std::string_view, 4> kNames{"id", "summary", "content", "encrypted_content"};
+    core::PartDetail detail;
+    std::string summary, content, encrypted;
+    CHECK_OK(members(place, kNames, [&](std::string_view name, const Place& at) {
+      if (name == "id") return read_text(cursor_, at, detail.id);
+      if (name == "encrypted_content") return read_text(cursor_, at, encrypted);
+      return thoughts(at, name == "summary" ? summary : content);
+    }));
+    unseal(encrypted, detail);
+    Part part{PartKind::kReasoning, std::move(summary)};
+    if (!part.text.empty() && !content.empty()) part.text += "\n\n";
+    part.text += content;
+    detail.place = place.text().substr(std::string_view("body.").size());
+    part.detail = std::make_shared<const core::PartDetail>(std::move(detail));
+    turn(Joins::kThought).parts.push_back(std::move(part));
+    return {};
+  }
+
+  // An array of parts with a text each; they become paragraphs.
+  Status thoughts(const Place& place, std::string& out) {
+    CHECK_OK(enter_array(cursor_, place));
+    for (std::size_t i = 0; cursor_.next_element(); ++i) {
+      static constexpr std::array<std::string_view, 1> kNames{"text"};
+      const Status read = members(Place(place, i), kNames, [&](std::string_view, const Place& at) {
+        std::string text;
+        Status taken = read_text(cursor_, at, text);
+        if (!out.empty() && !text.empty()) out += "\n\n";
+        out += text;
+        return taken;
+      });
+      CHECK_OK(read);
+    }
+    return left(cursor_, place);
+  }
+
+  // Other protocols want the calls of a turn in one message, next to what was said and thought before them. A second
+  // message or thought without a call in between is a turn of its own.
+  Message& turn(Joins what) {
+    if (in_turn_) {
+      Message& open = out_.back();
+      const bool said = std::any_of(open.parts.begin(), open.parts.end(), [](const Part& part) {
+        return part.kind != PartKind::kReasoning && part.kind != PartKind::kOther;
+      });
+      if (what == Joins::kCall || !open.tool_calls.empty() || !said) return open;
+    }
+    in_turn_ = true;
+    Message& added = out_.emplace_back();
+    added.role = Role::kAssistant;
+    return added;
+  }
+
+  JsonCursor& cursor_;
+  std::vector<Message>& out_;
+  bool in_turn_ = false;  // the last message is an assistant's that the next item may join
+};
+
+}  // namespace
+
+Status read_input(JsonCursor& cursor, const Place& place, const DecodeLimits& limits, std::vector<Message>& out) {
+  if (cursor.peek() == JsonKind::kString) return read_text(cursor, place, out.emplace_back().parts.emplace_back().text);
+  if (cursor.peek() != JsonKind::kArray) return mistyped(cursor, place, "a string or a non-empty array of items");
+  CHECK_OK(enter_array(cursor, place));
+  InputReader reader(cursor, out);
+  std::size_t count = 0;
+  for (; cursor.next_element(); ++count) {
+    if (count == limits.messages_max)
+      return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} items; shorten the conversation",
+                     limits.messages_max);
+    CHECK_OK(reader.item(Place(place, count)));
+  }
+  CHECK_OK(left(cursor, place));
+  if (count > 0) return {};
+  return fail_at(place.text(), ErrorKind::kInvalidInput,
+                 "expected a string or a non-empty array of items, got []; give at least one message");
+}
+
+std::string sealed_signature(std::string_view signature) { return std::string(kSignatureMark).append(signature); }
+std::string sealed_foreign(std::string_view encrypted) { return std::string(kForeignMark).append(encrypted); }
+
+std::string sealed(const core::PartDetail& detail) {
+  if (!detail.encrypted.empty()) return detail.id.empty() ? sealed_foreign(detail.encrypted) : detail.encrypted;
+  return detail.signature.empty() ? std::string() : sealed_signature(detail.signature);
+}
+
+void unseal(std::string_view text, core::PartDetail& detail) {
+  if (text.starts_with(kSignatureMark)) {
+    detail.id.clear();
+    detail.signature = text.substr(kSignatureMark.size());
+  } else if (text.starts_with(kForeignMark)) {
+    detail.id.clear();
+    detail.encrypted = text.substr(kForeignMark.size());
+  } else {
+    detail.encrypted = text;
+    if (!text.empty() && detail.id.empty()) detail.id = kNamelessThought;
+  }
+}
+
+}  // namespace thalamus::wire
