@@ -30,6 +30,7 @@
 #include "script.h"
 #include "thalamus/base/clock.h"
 #include "thalamus/net/http_server.h"
+#include "thalamus/wire/embeddings.h"
 #include "thalamus/wire/format.h"
 
 namespace {
@@ -154,12 +155,34 @@ std::string error_body(const wire::Format& format, const Script& script) {
                      script.code);
 }
 
+/// A vector of three numbers for each input: its position, its length, one half.
+asio::awaitable<void> send_vectors(const net::HttpRequest& http, net::Responder& responder) {
+  const auto request = wire::decode_embeddings(http.body, {});
+  if (!request) {
+    co_await send(responder, 400, wire::find_format("openai")->encode_error(request.error()));
+    co_return;
+  }
+  wire::EmbeddingsAnswer answer;
+  answer.model = request->model;
+  answer.usage = {.input = 7, .cached_input = 0, .output = 0, .reasoning = 0, .known = true};
+  for (std::size_t i = 0; i < request->input_count(); ++i) {
+    const std::size_t size = i < request->texts.size() ? request->texts[i].size() : request->tokens[i].size();
+    answer.vectors.push_back({static_cast<float>(i), static_cast<float>(size), 0.5F});
+  }
+  std::string body = wire::encode_embeddings(answer, request->encoding);
+  co_await send(responder, 200, std::move(body));
+}
+
 asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) {
   const wire::Format* format = format_at(http.path);
   if (format == nullptr) {
     int status = 404;
     if (http.path == "/health") status = 200;
     co_await send(responder, status, "{}");
+    co_return;
+  }
+  if (format->embeddings()) {
+    co_await send_vectors(http, responder);
     co_return;
   }
   auto request = format->decode(http.body, {});

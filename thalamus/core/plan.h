@@ -26,6 +26,7 @@ enum class Exclusion : std::uint16_t {
   kQuality = 1U << 10,
   kBudget = 1U << 11,
   kToolDeclined = 1U << 12,  ///< an exact tool that does not claim the request
+  kEmbeddings = 1U << 13,    ///< vectors are asked of a chat model, or an answer of an embedding model
 };
 [[nodiscard]] constexpr Exclusion operator|(Exclusion a, Exclusion b) noexcept {
   return static_cast<Exclusion>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

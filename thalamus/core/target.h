@@ -26,6 +26,7 @@ struct Abilities {
   bool images = false;
   bool json_schema = true;
   bool reasoning_effort = false;
+  bool embeddings = false;  ///< gives vectors instead of answers
 };
 
 struct Target {

@@ -256,12 +256,14 @@ void read_abilities(Fields& fields, core::Abilities& abilities) {
   inner.flag("images", abilities.images);
   inner.flag("json_schema", abilities.json_schema);
   inner.flag("reasoning_effort", abilities.reasoning_effort);
+  inner.flag("embeddings", abilities.embeddings);
   inner.finish();
 }
 
 void read_tool_target(Fields& fields, ModelEntry& model) {
   model.target.kind = core::TargetKind::kTool;
-  model.target.abilities = {.tools = false, .images = false, .json_schema = false, .reasoning_effort = false};
+  model.target.abilities = {
+      .tools = false, .images = false, .json_schema = false, .reasoning_effort = false, .embeddings = false};
   model.price_stated = true;
   std::vector<std::string> known;
   for (const auto& record : tool::tools()) known.emplace_back(record.name);

@@ -67,6 +67,7 @@ route::RequestNeeds needs_of(const core::Request& request, const feature::Descri
 /// The first permitted tool that is certain of the request.
 void ask_tools(const RouteRuntime& route, const core::Request& request, std::int64_t unix_s, Decision& decision,
                route::RequestNeeds& needs) {
+  if (needs.embeddings) return;  // a text to be embedded is no question
   const tool::Context context{.unix_s = unix_s};
   for (std::size_t k = 0; k < route.tools.size(); ++k) {
     const std::size_t target = route.model_count + k;
@@ -86,6 +87,7 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
   feature::describe(request, core.description, route.snapshot ? route.snapshot->reads() | kRecorded : kRecorded);
   decision.prompt_hash = core.description.text_hash;
   route::RequestNeeds needs = needs_of(request, core.description);
+  needs.embeddings = decision.embeddings;
   ask_tools(route, request, core.shared.clock.unix_ns() / 1'000'000'000, decision, needs);
   for (std::size_t i = 0; i < route.targets.size(); ++i)
     core.states[i] = i < route.model_count ? route.policy->state(route.policy_index[i], now) : core::TargetState{};
@@ -151,6 +153,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
                    "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
                    request.model, key == nullptr ? runtime.suggest(request.model) : std::string());
   decision.route = route;
+  decision.embeddings = format.embeddings();
   CHECK_OK(merge_contract(*route, key, http.headers, request, decision.contract));
   choose(core, request, decision, begun);
   decision.duration = core.shared.clock.now() - begun;
@@ -211,6 +214,14 @@ core::Turn Decision::to_turn(std::uint64_t generation) const {
 }
 
 Error Decision::infeasible_error() const {
+  const bool able = std::any_of(route->targets.begin(), route->targets.end(),
+                                [](const core::Target& target) { return target.abilities.embeddings; });
+  if (embeddings && !able)
+    return {
+        ErrorKind::kInvalidInput,
+        fmt::format("'{}' has no target that gives embeddings; ask for one whose `abilities` say `embeddings: true`",
+                    route->name),
+        "body.model"};
   if (route->model_count == 0)
     return {ErrorKind::kInfeasible,
             fmt::format("'{}' is an exact tool and is not certain of this request; ask a route that has a model",

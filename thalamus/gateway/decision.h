@@ -21,6 +21,7 @@ struct Decision {
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
   dispatch::ClientWait wait;              ///< how long the client says it waits
+  bool embeddings = false;                ///< vectors are asked for
   bool stands_in = false;                 ///< a slow feature was not ready, and what is known stood in for it
   std::vector<core::Estimate> estimates;  ///< of the route's targets; tools' rows are zero
   std::vector<float> features;

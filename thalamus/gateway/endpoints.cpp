@@ -5,9 +5,11 @@
 #include <optional>
 
 #include "thalamus/base/json_writer.h"
+#include "thalamus/feature/description.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/endpoint_report.h"
 #include "thalamus/gateway/turn.h"
+#include "thalamus/wire/anthropic.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -51,6 +53,39 @@ std::string models_body(const Runtime& runtime, const VirtualKey* key) {
   return out.take();
 }
 
+/// How long a request is, told without asking anybody: an estimate that works for any upstream.
+net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& request, net::Responder& responder) {
+  const wire::Format& format = *wire::find_format("anthropic");
+  const Config& config = core.runtime->config();
+  const auto key = check_key(config, request.headers, core.shared.clock);
+  wire::DecodeLimits limits;
+  limits.body_bytes_max = config.limits.body_bytes_max;
+  limits.depth_max = config.limits.depth_max;
+  Result<core::Request> decoded = fail(ErrorKind::kInternal, "not read");
+  if (key) {
+    decoded = wire::decode_count_tokens(request.body, limits);
+  } else {
+    decoded = std::unexpected(key.error());
+  }
+  if (!decoded) {
+    std::string body = format.encode_error(decoded.error());
+    co_await send_text(responder, base::http_status(decoded.error().kind), json_headers(), std::move(body));
+    co_return;
+  }
+  feature::describe(*decoded, core.description, feature::Reads{});
+  std::string body = wire::encode_count_tokens(core.description.input_tokens);
+  co_await send_text(responder, 200, json_headers(), std::move(body));
+}
+
+/// Anthropic's clients say which version of its API they speak, and read another shape.
+std::string models_for_anthropic(const Runtime& runtime, const VirtualKey* key, std::string_view only) {
+  std::vector<wire::ModelEntry> entries;
+  for (const auto& route : runtime.routes())
+    if (key_allows(runtime.config(), key, *route) && (only.empty() || route->name == only))
+      entries.push_back({route->name, 0, "thalamus"});
+  return only.empty() ? wire::encode_anthropic_models(entries) : wire::encode_anthropic_model(entries.front());
+}
+
 net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock, const net::HttpRequest& request,
                                 net::Responder& responder) {
   constexpr std::string_view kOne = "/v1/models/";
@@ -59,8 +94,10 @@ net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock
     co_await send_failure(responder, key.error());
     co_return;
   }
+  const bool anthropic = request.headers.get("anthropic-version").has_value();
   if (!request.path.starts_with(kOne)) {
-    co_await send_text(responder, 200, json_headers(), models_body(runtime, *key));
+    std::string list = anthropic ? models_for_anthropic(runtime, *key, {}) : models_body(runtime, *key);
+    co_await send_text(responder, 200, json_headers(), std::move(list));
     co_return;
   }
   const std::string name = request.path.substr(kOne.size());
@@ -69,6 +106,10 @@ net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock
     Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)),
                 "body.model"};
     co_await send_failure(responder, std::move(error));
+    co_return;
+  }
+  if (anthropic) {
+    co_await send_text(responder, 200, json_headers(), models_for_anthropic(runtime, *key, name));
     co_return;
   }
   base::JsonWriter out;
@@ -129,7 +170,8 @@ net::Awaitable<void> get_ready(const Facts& facts, net::Responder& responder) {
 
 net::Awaitable<void> not_found(net::Responder& responder, std::string method, std::string path) {
   const std::string message = fmt::format(
-      "no such path: {} {}; this listener has POST /v1/chat/completions, POST /v1/decision, GET /v1/models, "
+      "no such path: {} {}; this listener has POST /v1/chat/completions, POST /v1/messages, "
+      "POST /v1/messages/count_tokens, POST /v1/responses, POST /v1/embeddings, POST /v1/decision, GET /v1/models, "
       "GET /healthz, GET /readyz",
       method, path);
   co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
@@ -148,6 +190,12 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
       co_await run_decision(core, core.runtime, request, responder);
     } else {
       co_await run_chat(core, core.runtime, *format, request, responder);
+    }
+  } else if (path == "/v1/messages/count_tokens") {
+    if (!post) {
+      co_await wrong_method(responder, path, "POST");
+    } else {
+      co_await count_tokens(core, request, responder);
     }
   } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
     if (!get) {

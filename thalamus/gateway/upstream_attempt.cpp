@@ -54,7 +54,8 @@ UpstreamAttempt::UpstreamAttempt(const CallContext& context, const UpstreamTarge
       client_(client),
       limits_{},
       guard_(target.slow_stream),
-      translate_(&context.format != target.format) {}
+      spoken_(context.format.embeddings() ? context.format : *target.format),
+      translate_(&context.format != &spoken_) {}
 
 std::unexpected<Error> UpstreamAttempt::failed(TransportEnd transport, Error error) {
   verdict_ = verdict_of(transport, facts_.status);
@@ -72,7 +73,7 @@ net::Awaitable<Status> UpstreamAttempt::begin(const dispatch::EndpointChoice& ch
                                               net::Cancellation* cancellation) {
   limits_ = limits;
   net::HttpCall http;
-  http.path = target_.path;
+  http.path = spoken_.embeddings() ? std::string(spoken_.endpoints().upstream) : target_.path;
   http.headers = target_.headers[choice.key];
   if (!context_.traceparent.empty()) http.headers.set("traceparent", std::string(context_.traceparent));
   http.body = body;
@@ -104,7 +105,7 @@ net::Awaitable<Status> UpstreamAttempt::begin(const dispatch::EndpointChoice& ch
 net::Awaitable<Status> UpstreamAttempt::read_refusal() {
   auto body = co_await exchange_->read_all(kErrorBodyMax);
   const std::string text = body ? std::move(*body) : std::string();
-  const std::string message = text.empty() ? "no readable error body" : target_.format->read_error(text);
+  const std::string message = text.empty() ? "no readable error body" : spoken_.read_error(text);
   const wire::ErrorWords words = wire::read_error_words(text);
   const net::Headers& headers = exchange_->headers();
   dispatch::FailureFacts facts;
@@ -128,7 +129,7 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
     co_return failed(transport_of(kind, TransportEnd::kIdleTimeout, TransportEnd::kCut), std::move(body).error());
   }
   body_ = std::move(*body);
-  auto read = target_.format->read_answer(body_);
+  auto read = spoken_.read_answer(body_);
   if (!read) co_return failed(TransportEnd::kMalformed, Error{ErrorKind::kUpstream, read.error().text(), {}});
   if (read->empty) co_return failed(TransportEnd::kEmpty, "gave an empty answer");
   facts_.usage = read->answer.usage;
@@ -150,7 +151,7 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
     co_return failed(TransportEnd::kMalformed,
                      fmt::format("answered a stream request with '{}' instead of text/event-stream",
                                  exchange_->headers().get("content-type").value_or("no content type")));
-  stream_ = target_.format->read_stream();
+  stream_ = spoken_.read_stream();
   if (translate_) start_writer();
   while (facts_.first_content.value == 0) {
     Status progress = co_await read_piece();

@@ -62,6 +62,7 @@ class UpstreamAttempt {
   std::string outgoing_;  // whole frames that wait for the client
   wire::SseReader reader_;
   wire::SseEvent event_;
+  const wire::Format& spoken_;  // with the upstream
   bool translate_;
   std::unique_ptr<wire::StreamReader> stream_;
   std::unique_ptr<wire::StreamWriter> writer_;  // where translate_

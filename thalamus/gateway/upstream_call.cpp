@@ -112,8 +112,8 @@ class UpstreamCall final : public Call {
 
   // The request as the target takes it.
   Status make_body() {
-    if (&context_.format == target_.format) {
-      TRY(body_, target_.format->forward(context_.body, {.model = target_.model_id}));
+    if (&context_.format == target_.format || context_.format.embeddings()) {
+      TRY(body_, context_.format.forward(context_.body, {.model = target_.model_id}));
       return {};
     }
     const core::Request* request = &context_.request;

@@ -12,9 +12,10 @@ namespace {
 
 using core::Exclusion;
 
-constexpr unsigned kAbsolute = static_cast<unsigned>(
-    Exclusion::kUnhealthy | Exclusion::kDenied | Exclusion::kNotAllowed | Exclusion::kContext | Exclusion::kImages |
-    Exclusion::kTools | Exclusion::kJsonSchema | Exclusion::kBudget | Exclusion::kToolDeclined);
+constexpr unsigned kAbsolute =
+    static_cast<unsigned>(Exclusion::kUnhealthy | Exclusion::kDenied | Exclusion::kNotAllowed | Exclusion::kContext |
+                          Exclusion::kImages | Exclusion::kTools | Exclusion::kJsonSchema | Exclusion::kEmbeddings |
+                          Exclusion::kBudget | Exclusion::kToolDeclined);
 
 bool absolute(Exclusion set) noexcept { return (static_cast<unsigned>(set) & kAbsolute) != 0; }
 
@@ -52,6 +53,7 @@ Exclusion fixed_exclusions(const core::Contract& contract, const core::Target& t
     if (!claimed) set |= Exclusion::kToolDeclined;
     return set;
   }
+  if (needs.embeddings != target.abilities.embeddings) set |= Exclusion::kEmbeddings;
   const std::uint64_t context = std::uint64_t{needs.input_tokens} + needs.max_output;
   if (target.context_tokens > 0 && context > target.context_tokens) set |= Exclusion::kContext;
   if (needs.images && !target.abilities.images) set |= Exclusion::kImages;

@@ -20,6 +20,7 @@ struct RequestNeeds {
   bool images = false;
   bool tools = false;
   bool json_schema = false;
+  bool embeddings = false;       ///< vectors are asked for
   std::int32_t claimed_by = -1;  ///< index of the exact tool that is certain of the request; -1: none
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 using core::Exclusion;
 
-constexpr std::array<std::pair<Exclusion, std::string_view>, 13> kWords{{
+constexpr std::array<std::pair<Exclusion, std::string_view>, 14> kWords{{
     {Exclusion::kUnhealthy, "health"},
     {Exclusion::kDenied, "the deny list"},
     {Exclusion::kNotAllowed, "the allow list"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<Exclusion, std::string_view>, 13> kWords{{
     {Exclusion::kImages, "images"},
     {Exclusion::kTools, "tools"},
     {Exclusion::kJsonSchema, "JSON schema"},
+    {Exclusion::kEmbeddings, "embeddings"},
     {Exclusion::kCost, "cost"},
     {Exclusion::kLatency, "latency"},
     {Exclusion::kTimeToFirstToken, "time to first token"},

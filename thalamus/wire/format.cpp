@@ -1,6 +1,8 @@
 // The registry of formats: one row per line of formats.def.
 #include "thalamus/wire/format.h"
 
+#include "thalamus/wire/embeddings_format.h"
+
 #include <algorithm>
 #include <array>
 
@@ -33,6 +35,7 @@ const Format* find_format(std::string_view name) noexcept {
 }
 
 const Format* find_format_at(std::string_view inbound_path) noexcept {
+  if (inbound_path == embeddings_format().endpoints().inbound) return &embeddings_format();
   const auto found = std::find_if(kRows.begin(), kRows.end(), [&](const FormatRow& row) {
     return row.instance().endpoints().inbound == inbound_path;
   });

@@ -110,6 +110,8 @@ class Format {
   virtual ~Format() = default;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   [[nodiscard]] virtual Endpoints endpoints() const noexcept = 0;
+  /// Vectors are asked for, not an answer: only targets with that ability can serve it, whatever else they speak.
+  [[nodiscard]] virtual bool embeddings() const noexcept { return false; }
   /// Of its best known provider.
   [[nodiscard]] virtual AuthStyle auth_style() const noexcept { return AuthStyle::kBearer; }
   /// Headers, beside the credential, that the protocol wants on every request: name and value.
