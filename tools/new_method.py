@@ -96,7 +96,8 @@ def main():
         print(f"new_method: {error}", file=sys.stderr)
         sys.exit(3)
     print(f"wrote {source}\nwrote {test}\nadded {macro}({name}) to {registry}")
-    print("next: say in the source what it is for, then `make test`; nothing else needs an edit")
+    print("next: say in the source what it is for, and test what only it promises; then `make release` and\n"
+          "`python3 tools/methods_page.py`, which writes docs/methods.md anew (a test compares it); then `make test`")
 
 
 if __name__ == "__main__":

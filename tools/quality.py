@@ -143,8 +143,9 @@ def area(curve, low, high, steps=20000):
 
 
 def cost_facts(estimates):
-    """AIQ between the cheapest and the best single model, quality at a tenth of the best one's cost, and the share of
-    its cost at which its quality is reached on the test part's own curve, which is hindsight."""
+    """AIQ from the cheapest single model's cost to the best one's and to the dearest one's, quality at a tenth of the
+    best one's cost, and the share of its cost at which its quality is reached on the test part's own curve, which is
+    hindsight."""
     models = range(len(estimates.models))
     quality = [estimates.mean(estimates.quality, m) for m in models]
     cost = [estimates.mean(estimates.cost, m) for m in models]
@@ -153,6 +154,7 @@ def cost_facts(estimates):
     reached = [c for c in (cost[best] * i / 2000 for i in range(2401)) if height(curve, c) >= quality[best] - 1e-12]
     return {"best single": f"{estimates.models[best]} {quality[best]:.4f}",
             "AIQ cheapest..best": round(area(curve, min(cost), cost[best]), 4),
+            "AIQ cheapest..dearest": round(area(curve, min(cost), max(cost)), 4),
             "quality at 10% of its cost": round(height(curve, 0.1 * cost[best]), 4),
             "share of its cost at its quality, in hindsight": round(min(reached) / cost[best], 3) if reached else None}
 
@@ -163,6 +165,16 @@ def paired_interval(differences, seed, resamples=10000):
     rows = len(differences)
     means = sorted(sum(rng.choices(differences, k=rows)) / rows for _ in range(resamples))
     return means[int(0.025 * resamples)], means[int(0.975 * resamples)]
+
+
+def hindsight_facts(estimates, seed):
+    """What the choices gain over the single model that is best on the test part itself, paired over its rows; of
+    interest where that is another one than the best of the training part."""
+    best = estimates.best_single()
+    differences = [estimates.quality[i][m] - estimates.quality[i][best] for i, m in enumerate(estimates.choices(0.0))]
+    low, high = paired_interval(differences, seed)
+    return {"best single in hindsight": f"{estimates.models[best]} {estimates.mean(estimates.quality, best):.4f} "
+                                        f"{sum(differences) / len(differences):+.4f} [{low:+.4f}, {high:+.4f}]"}
 
 
 def trained_rate(arguments, train, keep, folder):
@@ -279,11 +291,15 @@ def main():
                       f"{interval('delta_best_single_ci95')}; told the task {base['task_lookup']['quality']:.4f} "
                       f"{interval('delta_task_lookup_ci95')}; ece {row['ece']:.3f}; "
                       f"{row['route_us_p50']:.0f} us p50, {row['route_us_p99']:.0f} us p99")
+                estimates = Estimates(arguments.thalamus, snapshot, test, folder)
+                found = {}
+                if estimates.mean(estimates.quality, estimates.best_single()) > base["best_single"]["quality"] + 1e-9:
+                    found |= hindsight_facts(estimates, int(arguments.seed))
                 if facts:
-                    estimates = Estimates(arguments.thalamus, snapshot, test, folder)
-                    found = facts(estimates)
-                    if facts is cost_facts and not arguments.no_rate:
-                        found |= rate_facts(arguments, estimates, train, keep, folder)
+                    found |= facts(estimates)
+                if facts is cost_facts and not arguments.no_rate:
+                    found |= rate_facts(arguments, estimates, train, keep, folder)
+                if found:
                     print("   " + ", ".join(f"{key} {value}" for key, value in found.items()))
                 sys.stdout.flush()
 

@@ -260,10 +260,79 @@ TEST(Conformance71, RouteLlmRecordsAndTheLengthRouter) {
   }
 }
 
+/// Every second row, from row `first` on.
+trace::OutcomeTable half(const trace::OutcomeTable& table, std::size_t first) {
+  trace::OutcomeTable kept = table;
+  kept.rows.clear();
+  for (std::size_t i = first; i < table.rows.size(); i += 2) kept.rows.push_back(table.rows[i]);
+  return kept;
+}
+
+/// What is printed of a two-model score: APGR, and CPT50 and CPT80 in percent.
+struct PairScores {
+  double apgr, cpt50, cpt80;
+};
+
+void check_pair(const math::PairMetrics& metrics, const PairScores& expected, const std::string& what) {
+  EXPECT_NEAR(metrics.apgr, expected.apgr, 0.00005) << what;
+  EXPECT_NEAR(metrics.cpt50 * 100, expected.cpt50, 0.005) << what;
+  EXPECT_NEAR(metrics.cpt80 * 100, expected.cpt80, 0.005) << what;
+}
+
+/// Estimated quality of the first model less that of the second. Differences of shares of at most 200 neighbours are
+/// at least 2.5e-5 apart, so that rounding to 1e-6 makes equal ones equal again after their way through floats.
+std::vector<double> estimated_gains(const Fitted& fitted, int k, const trace::OutcomeTable& table) {
+  const auto quality = estimates_of(*reference_knn(fitted, k), fitted, table);
+  std::vector<double> gains(table.rows.size());
+  for (std::size_t i = 0; i < gains.size(); ++i)
+    gains[i] = std::round((static_cast<double>(quality[2 * i]) - static_cast<double>(quality[2 * i + 1])) * 1e6) / 1e6;
+  return gains;
+}
+
+struct HalfReference {
+  std::string file;
+  std::size_t rows;
+  std::vector<std::pair<int, PairScores>> neighbours;  ///< k and what it gives
+  PairScores length;
+};
+
+TEST(Conformance71, NeighboursOfTheEvenRowsScoreTheOddOnes) {
+  const std::vector<HalfReference> references{{"mmlu",
+                                               7018,
+                                               {{10, {.6111, 33.66, 69.04}},
+                                                {50, {.6223, 32.51, 65.05}},
+                                                {100, {.6245, 32.43, 65.73}},
+                                                {200, {.6241, 33.06, 66.41}}},
+                                               {.5790, 36.61, 71.42}},
+                                              {"gsm8k",
+                                               653,
+                                               {{10, {.5511, 43.34, 72.69}},
+                                                {50, {.5855, 40.53, 67.19}},
+                                                {100, {.6059, 33.72, 66.37}},
+                                                {200, {.6016, 38.32, 64.82}}},
+                                               {.5739, 38.52, 70.61}}};
+  for (const HalfReference& reference : references) {
+    const auto all = recorded_table("routellm-pair/" + reference.file + ".jsonl.gz");
+    SKIP_WITHOUT(all, "routellm-pair");
+    const auto table = clean(*all, "");
+    const auto test = half(table, 1);
+    ASSERT_EQ(test.rows.size(), reference.rows) << reference.file;
+    const Fitted fitted = fit_reference_text_model(half(table, 0));
+    for (const auto& [k, expected] : reference.neighbours)
+      check_pair(pair_metrics(test, 0, 1, estimated_gains(fitted, k, test)).value(), expected,
+                 fmt::format("{} k={}", reference.file, k));
+    std::vector<double> length;
+    for (const auto& row : test.rows) length.push_back(static_cast<double>(row.prompt.size()));
+    check_pair(pair_metrics(test, 0, 1, length).value(), reference.length, reference.file + " length");
+  }
+}
+
 struct HullReference {
   std::string task;
   std::size_t rows;
   std::vector<std::pair<double, double>> hull;  ///< mean cost x 1e3, quality in percent
+  std::vector<std::string> vertices;            ///< whose points these are
+  double dearest;                               ///< mean cost x 1e3 at which the hull ends
   double aiq;
   double oracle;
   double oracle_cost, oracle_cost_free;  ///< x 1e3
@@ -276,12 +345,30 @@ TEST(Conformance74, RouterBenchZeroRouterHullsAndOracles) {
       {"arc_challenge",
        438,
        {{.09982, 66.89}, {.29945, 86.30}, {.39847, 91.78}, {5.00082, 95.66}},
+       {"mistralai/mistral-7b-chat", "mistralai/mixtral-8x7b-chat", "zero-one-ai/Yi-34B-Chat", "gpt-4-1106-preview"},
+       5.00082,
        .92929,
        98.86,
        .21568,
        .21455},
-      {"mbpp", 128, {{.04853, 38.28}, {.17128, 53.91}, {.33612, 68.75}}, .68321, 86.72, .50916, .50250},
-      {"winogrande", 380, {{.07042, 57.37}, {.28090, 74.21}, {3.53116, 85.53}}, .79012, 99.74, .10523, .10504}};
+      {"mbpp",
+       128,
+       {{.04853, 38.28}, {.17128, 53.91}, {.33612, 68.75}},
+       {"mistralai/mistral-7b-chat", "mistralai/mixtral-8x7b-chat", "gpt-3.5-turbo-1106"},
+       9.38156,
+       .68321,
+       86.72,
+       .50916,
+       .50250},
+      {"winogrande",
+       380,
+       {{.07042, 57.37}, {.28090, 74.21}, {3.53116, 85.53}},
+       {"mistralai/mistral-7b-chat", "zero-one-ai/Yi-34B-Chat", "gpt-4-1106-preview"},
+       3.53116,
+       .79012,
+       99.74,
+       .10523,
+       .10504}};
   for (const HullReference& reference : references) {
     const auto table = clean(*all, reference.task);
     ASSERT_EQ(table.rows.size(), reference.rows) << reference.task;
@@ -300,6 +387,12 @@ TEST(Conformance74, RouterBenchZeroRouterHullsAndOracles) {
         high = std::max(high, baseline.result.cost_usd_mean);
       }
       results[baseline.name] = std::move(baseline.result);
+    }
+    EXPECT_NEAR(high * 1e3, reference.dearest, 0.000005) << reference.task;
+    for (std::size_t i = 0; i < hull.size(); ++i) {
+      const PolicyResult& vertex = results["single:" + reference.vertices[i]];
+      EXPECT_DOUBLE_EQ(vertex.cost_usd_mean, hull[i].cost) << reference.task << " " << reference.vertices[i];
+      EXPECT_DOUBLE_EQ(vertex.quality_mean, hull[i].quality) << reference.task << " " << reference.vertices[i];
     }
     EXPECT_NEAR(math::average_quality(hull, low, high), reference.aiq, 0.000005) << reference.task;
     EXPECT_DOUBLE_EQ(percent(results["oracle"].quality_mean), reference.oracle);
