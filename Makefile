@@ -10,8 +10,8 @@ SEED ?= 7
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help sbom setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn format format-check \
-        tidy new ci clean
+.PHONY: help sbom conformance setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn \
+        format format-check tidy new ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -49,6 +49,12 @@ smoke: setup-test ## the unit tests alone, under a minute once built
 	@cmake --preset release -DTHALAMUS_TESTS=ON > /dev/null
 	@cmake --build --preset release --parallel $(JOBS)
 	@ctest --test-dir $(BUILD)/release --output-on-failure --no-tests=error -j 2 -L unit
+
+conformance: ## install the official clients (Python, JavaScript) and run them all against a live gateway
+	@tools/setup.sh --for build --for test --for conformance
+	@cmake --preset release -DTHALAMUS_TESTS=ON > /dev/null
+	@cmake --build --preset release --parallel $(JOBS) --target thalamus scripted-upstream
+	@python3 -B tests/conformance/run.py --build $(BUILD)/release
 
 asan: setup-test ## unit, contract and fuzz-seed tests under AddressSanitizer and UBSan
 	@cmake --preset asan > /dev/null

@@ -7,8 +7,8 @@
 #     administrator and exits with 3.
 #   - Everything that is not a Debian package goes into one folder outside the source tree, THALAMUS_DEPS_DIR
 #     (default ~/.cache/thalamus/deps, XDG_CACHE_HOME respected). Delete it at any time.
-#   - What is fetched is pinned by version and SHA-256. No address of a registry or mirror is written here: apt, cargo
-#     and pip use those this machine is configured for.
+#   - What is fetched is pinned by version and SHA-256. No address of a registry or mirror is written here: apt, cargo,
+#     pip and npm use those this machine is configured for.
 #   - An interrupted run is continued by the next one.
 #
 # Exit codes: 0 all there, 2 usage, 3 environment (rights, network, an unsupported system).
@@ -16,20 +16,21 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-for helper in common packages simdjson llama onnxruntime python; do
+for helper in common packages simdjson llama onnxruntime python node; do
   # shellcheck source=/dev/null
   source "$here/setup/$helper.sh"
 done
 
 usage() {
   cat <<TEXT
-usage: tools/setup.sh [--for build|test|bench|serve|encoder]... [--models] [--quiet]
+usage: tools/setup.sh [--for PURPOSE]... [--models] [--quiet]
 
   --for build   compiler, libraries, simdjson and llama.cpp (the default)
   --for test    build, and what the tests and checks need
   --for bench   build, and what the benchmarks need
   --for serve   only what fetching models and running a built binary needs
   --for encoder build, and what the feature encoder needs: ONNX Runtime, a sentence encoder (52 MB in all)
+  --for conformance  only the official clients, in Python and JavaScript, that the conformance run calls through
   --models      also fetch the default local models (1.6 GB; tools/fetch_models.py --list)
   --quiet       say only what was changed or went wrong
 TEXT
@@ -42,8 +43,8 @@ parse_arguments() {
   while (($# > 0)); do
     case "$1" in
       --for)
-        [[ "${2:-}" =~ ^(build|test|bench|serve|encoder)$ ]] ||
-          fail_usage "--for '${2:-}': expected build, test, bench, serve or encoder"
+        [[ "${2:-}" =~ ^(build|test|bench|serve|encoder|conformance)$ ]] ||
+          fail_usage "--for '${2:-}': expected build, test, bench, serve, encoder or conformance"
         purposes+=("$2")
         shift
         ;;
@@ -82,8 +83,12 @@ main() {
     provide_simdjson
     provide_llama
   fi
-  if wanted test; then
+  if wanted test || wanted conformance; then
     provide_python_clients
+  fi
+  if wanted conformance; then
+    provide_langchain
+    provide_node_clients
   fi
   if wanted encoder; then
     provide_onnxruntime

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "app/thalamus/tables.h"
 #include "app/thalamus/verbs.h"
 #include "thalamus/base/file.h"
 #include "thalamus/base/json_writer.h"
@@ -21,6 +22,7 @@ struct Written {
 };
 
 Result<Written> distil_file(const DistilArguments& arguments) {
+  CHECK_OK(check_writable(arguments.out));
   const feature::EncoderFiles files{arguments.model, arguments.vocabulary, arguments.runtime};
   TRY(const auto encoder, feature::Encoder::open(files, {}));
   const bool terminal = ::isatty(STDERR_FILENO) == 1;

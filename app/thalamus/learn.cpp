@@ -1,4 +1,4 @@
-// The verbs that work on files: train, eval, import, route, explain, methods, trace, simulate.
+// The verbs that work on files: train, import, route, explain, methods, trace, simulate.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/thalamus/tables.h"
 #include "app/thalamus/verbs.h"
 #include "thalamus/base/clock.h"
 #include "thalamus/base/file.h"
@@ -18,11 +19,7 @@
 #include "thalamus/eval/catalogue.h"
 #include "thalamus/eval/dataset.h"
 #include "thalamus/eval/decisions.h"
-#include "thalamus/eval/evaluation.h"
-#include "thalamus/eval/protocols.h"
 #include "thalamus/eval/records.h"
-#include "thalamus/eval/report_html.h"
-#include "thalamus/eval/unseen.h"
 #include "thalamus/gateway/default_config.h"
 #include "thalamus/learn/train.h"
 #include "thalamus/route/decide.h"
@@ -33,32 +30,6 @@
 
 namespace thalamus::app {
 namespace {
-
-/// "A,B" or "@FILE" with a name a line.
-Result<std::vector<std::string>> model_list(const std::string& text) {
-  std::vector<std::string> names;
-  std::string list = text;
-  char separator = ',';
-  if (list.starts_with('@')) {
-    TRY(list, base::read_file(list.substr(1)));
-    separator = '\n';
-  }
-  for (const auto piece : base::split(list, separator))
-    if (const auto name = base::trim(piece); !name.empty()) names.emplace_back(name);
-  return names;
-}
-
-Result<trace::OutcomeTable> read_table(const std::string& path, const std::string& models) {
-  TRY(auto table, trace::read_outcome_table(path));
-  if (!models.empty()) {
-    TRY(const auto names, model_list(models));
-    CHECK_OK(table.keep_models(names));
-  }
-  if (table.skipped_rows > 0)
-    std::fprintf(stderr, "note: %s: %llu blank lines skipped\n", path.c_str(),
-                 static_cast<unsigned long long>(table.skipped_rows));
-  return table;
-}
 
 core::Contract contract_of(double answer_usd, double second_usd, double max_cost_usd) {
   core::Contract contract;
@@ -174,6 +145,7 @@ int show_record(const std::filesystem::path& folder, const TraceArguments& argum
 }
 
 int export_records(const std::filesystem::path& folder, const TraceArguments& arguments, Style style) {
+  if (const Status writable = check_writable(arguments.out); !writable) return report(writable.error(), style);
   trace::ExportCounts counts;
   auto table = trace::export_turns(folder, &counts);
   if (!table) return report(table.error(), style);
@@ -187,13 +159,21 @@ int export_records(const std::filesystem::path& folder, const TraceArguments& ar
 }  // namespace
 
 int train(const TrainArguments& arguments, Style style) {
-  auto table = read_table(arguments.data, arguments.models);
-  if (!table) return report(table.error(), style);
+  if (arguments.second_usd > 0 && !(arguments.answer_usd > 0))
+    return report(
+        {ErrorKind::kInvalidInput,
+         "--second-usd counts only beside --answer-usd; say what a good answer is worth with --answer-usd USD",
+         {}},
+        style);
+  if (const Status writable = check_writable(arguments.out); !writable) return report(writable.error(), style);
   learn::TrainOptions options;
   options.method = arguments.method;
   auto parsed = base::parse_option_text(arguments.options);
   if (!parsed) return report(parsed.error(), style);
   options.options = std::move(*parsed);
+  auto table = read_table(arguments.data, arguments.models);
+  if (!table) return report(table.error(), style);
+  if (const Status enough = check_learnable(*table, arguments.data); !enough) return report(enough.error(), style);
   options.features = arguments.features;
   options.seed = arguments.seed;
   if (arguments.answer_usd > 0) options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
@@ -206,97 +186,14 @@ int train(const TrainArguments& arguments, Style style) {
   auto trained = learn::train(*table, options);
   if (!trained) return report(trained.error(), style);
   if (interrupted) return report({ErrorKind::kCancelled, "training was interrupted", {}}, style);
-  if (const Status written = base::write_file_atomic(arguments.out, trained->snapshot->bytes()); !written)
-    return report(written.error(), style);
+  const Status written = base::write_file_atomic(arguments.out, trained->snapshot->bytes());
   print_training(trained->report, *trained->snapshot, arguments.out, style);
-  return base::kExitDone;
-}
-
-namespace {
-
-Result<trace::OutcomeTable> read_tables(const std::vector<std::string>& paths, const std::string& models) {
-  trace::OutcomeTable joined;
-  for (const auto& path : paths) {
-    TRY(auto table, read_table(path, models));
-    if (joined.models.empty()) {
-      joined = std::move(table);
-      continue;
-    }
-    CHECK_OK(table.keep_models(joined.models));
-    std::move(table.rows.begin(), table.rows.end(), std::back_inserter(joined.rows));
-  }
-  return joined;
-}
-
-Status write_if_named(const std::string& path, const std::string& text) {
-  return path.empty() ? Status{} : base::write_file_atomic(path, text);
-}
-
-Result<std::string> eval_unseen(const EvalArguments& arguments, const trace::OutcomeTable& training,
-                                const std::optional<trace::OutcomeTable>& test, Style style) {
-  eval::UnseenOptions options;
-  options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
-  options.seed = arguments.seed;
-  if (arguments.resamples > 0) options.resamples = arguments.resamples;
-  options.progress = [](std::string_view method, std::size_t done, std::size_t all) {
-    if (done == 0)
-      std::fprintf(stderr, "evaluating %.*s: %zu draws\n", static_cast<int>(method.size()), method.data(), all);
-  };
-  eval::Fold fold;
-  if (!test) fold = eval::split_within_tasks(training, eval::kTrainingShare, arguments.seed);
-  TRY(auto unseen, eval::evaluate_unseen(test ? training : fold.training, test ? *test : fold.test, options));
-  unseen.table = test ? arguments.test : arguments.train.front();
-  CHECK_OK(write_if_named(arguments.json, eval::to_json(unseen)));
-  return style == Style::kJson ? eval::to_json(unseen) : eval::to_text(unseen);
-}
-
-Result<std::string> eval_folds(const EvalArguments& arguments, eval::Protocol protocol, trace::OutcomeTable training,
-                               std::optional<trace::OutcomeTable> test, Style style) {
-  eval::EvaluationOptions options;
-  options.methods = arguments.methods.empty() ? std::vector<std::string>{"all"} : arguments.methods;
-  options.seed = arguments.seed;
-  if (arguments.resamples > 0) options.resamples = arguments.resamples;
-  options.robustness = arguments.robustness;
-  if (arguments.answer_usd > 0 || arguments.second_usd > 0)
-    options.worth = core::Worth{arguments.answer_usd, arguments.second_usd};
-  options.progress = [](std::string_view name) {
-    std::fprintf(stderr, "evaluating %.*s\n", static_cast<int>(name.size()), name.data());
-  };
-  TRY(auto folds, eval::folds_of(protocol, std::move(training), std::move(test), arguments.seed));
-  TRY(auto evaluation, eval::evaluate(std::move(folds), options));
-  evaluation.table = arguments.test.empty() ? arguments.train.front() : arguments.test;
-  evaluation.protocol = eval::name_of(protocol);
-  CHECK_OK(write_if_named(arguments.json, eval::to_json(evaluation)));
-  CHECK_OK(write_if_named(arguments.html, arguments.html.empty() ? "" : eval::to_html(evaluation)));
-  return style == Style::kJson ? eval::to_json(evaluation) : eval::to_text(evaluation);
-}
-
-Result<std::string> run_eval(const EvalArguments& arguments, Style style) {
-  TRY(auto training, read_tables(arguments.train, arguments.models));
-  std::optional<trace::OutcomeTable> test;
-  if (!arguments.test.empty()) {
-    TRY(test, read_table(arguments.test, arguments.models));
-  }
-  const std::string name = !arguments.protocol.empty() ? arguments.protocol : test ? "given" : "id";
-  TRY(const auto protocol, eval::parse_protocol(name));
-  if (protocol != eval::Protocol::kUnseen)
-    return eval_folds(arguments, protocol, std::move(training), std::move(test), style);
-  if (!arguments.html.empty() || arguments.robustness)
-    return fail(ErrorKind::kInvalidInput, "--html and --robustness do not go with --protocol unseen");
-  if (test) CHECK_OK(test->keep_models(training.models));
-  return eval_unseen(arguments, training, test, style);
-}
-
-}  // namespace
-
-int eval(const EvalArguments& arguments, Style style) {
-  const auto text = run_eval(arguments, style);
-  if (!text) return report(text.error(), style);
-  fmt::print("{}", *text);
+  if (!written) return report(written.error(), Style::kText);
   return base::kExitDone;
 }
 
 int import_dataset(const ImportArguments& arguments, Style style) {
+  if (const Status writable = check_writable(arguments.out); !writable) return report(writable.error(), style);
   eval::ImportInput input;
   for (const auto& path : arguments.in) input.files.emplace_back(path);
   if (!arguments.prices.empty()) {
@@ -322,6 +219,7 @@ int import_dataset(const ImportArguments& arguments, Style style) {
 }
 
 int route(const RouteArguments& arguments, Style style) {
+  if (const Status writable = check_writable(arguments.out); !writable) return report(writable.error(), style);
   auto snapshot = route::Snapshot::load_file(arguments.snapshot);
   if (!snapshot) return report(snapshot.error(), style);
   auto requests = trace::read_requests(arguments.requests);
@@ -349,6 +247,10 @@ struct Subject {
 Result<Subject> subject_of(const ExplainArguments& arguments) {
   Subject subject;
   if (!arguments.snapshot.empty()) {
+    if (!arguments.route.empty() || !arguments.config.empty())
+      return fail(ErrorKind::kInvalidInput,
+                  "--snapshot explains a snapshot alone; leave {} out, or leave --snapshot out to explain a route",
+                  arguments.route.empty() ? "--config" : "--route");
     TRY(subject.snapshot, route::Snapshot::load_file(arguments.snapshot));
     subject.targets = subject.snapshot->own_targets();
     return subject;

@@ -1,10 +1,14 @@
 // Argument parsing of `thalamus`. Exit codes: 0 done, 1 the answer is "no", 2 usage or input, 3 environment.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <system_error>
 
 #include "app/thalamus/verbs.h"
+#include "thalamus/base/text.h"
 
 namespace {
 
@@ -21,6 +25,39 @@ CLI::App* add_verb(CLI::App& app, Chosen& chosen, const char* name, const char* 
   CLI::App* verb = app.add_subcommand(name, help);
   verb->add_flag("--json", chosen.json, "print JSON");
   return verb;
+}
+
+/// Refuses what is no number, is not finite or breaks the bound; the bound is said in `words`, not in digits.
+CLI::Validator number_that(bool (*within)(double), std::string words) {
+  const auto check = [=](const std::string& text) -> std::string {
+    const auto number = thalamus::base::parse_number<double>(text);
+    if (number && std::isfinite(*number) && within(*number)) return {};
+    return fmt::format("expected {}, got '{}'", words, text);
+  };
+  return {check, ""};
+}
+CLI::Validator at_least_zero() {
+  return number_that([](double number) { return number >= 0; }, "a finite number of at least 0");
+}
+CLI::Validator above_zero() {
+  return number_that([](double number) { return number > 0; }, "a finite number above 0");
+}
+
+/// CLI11 itself takes "-1" for the largest unsigned number.
+CLI::Validator whole_number() {
+  const auto check = [](const std::string& text) -> std::string {
+    if (thalamus::base::parse_number<std::uint64_t>(text)) return {};
+    return fmt::format("expected a whole number of at least 0, got '{}'", text);
+  };
+  return {check, ""};
+}
+
+CLI::Validator given() {
+  const auto check = [](const std::string& text) -> std::string {
+    return thalamus::base::trim(text).empty() ? "expected a value, got an empty text; leave the option out instead"
+                                              : "";
+  };
+  return {check, ""};
 }
 
 void add_serve(CLI::App& app, Chosen& chosen) {
@@ -50,16 +87,16 @@ void add_probe(CLI::App& app, Chosen& chosen) {
   verb->add_option("--key", arguments->key, "bearer key for --base-url");
   verb->add_option("--targets", arguments->targets, "models or routes to ask (default: every model)")->delimiter(',');
   verb->add_option("--tasks", arguments->tasks, "your own tasks, JSON lines (default: generated tasks)");
-  verb->add_option("--seed", arguments->seed, "seed of the generated tasks");
+  verb->add_option("--seed", arguments->seed, "seed of the generated tasks")->check(whole_number());
   verb->add_option("--per-cell", arguments->per_cell, "tasks of each family and difficulty")
       ->check(CLI::Range(1, 10000));
   verb->add_option("--families", arguments->families, "families of generated tasks (default: all)")->delimiter(',');
   verb->add_option("--out", arguments->out, "outcome table to write (.jsonl, .jsonl.gz, .jsonl.zst)")->required();
   verb->add_option("--concurrency", arguments->concurrency, "answers asked for at the same time")
       ->check(CLI::Range(1, 256));
-  verb->add_option("--cost-cap", arguments->cost_max_usd, "stop at this many USD");
-  verb->add_option("--rate", arguments->rate_max, "requests a second at most");
-  verb->add_option("--timeout", arguments->timeout_seconds, "seconds for one answer");
+  verb->add_option("--cost-cap", arguments->cost_max_usd, "stop at this many USD")->check(at_least_zero());
+  verb->add_option("--rate", arguments->rate_max, "requests a second at most")->check(at_least_zero());
+  verb->add_option("--timeout", arguments->timeout_seconds, "seconds for one answer")->check(above_zero());
   verb->add_flag("--quiet", arguments->quiet, "no progress");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return probe(*arguments, chosen.style()); }; });
 }
@@ -67,17 +104,19 @@ void add_probe(CLI::App& app, Chosen& chosen) {
 void add_train(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* verb = add_verb(app, chosen, "train", "learn a snapshot from an outcome table");
-  verb->add_option("--data", arguments->data, "outcome table")->required();
-  verb->add_option("--method", arguments->method, "a method of `thalamus methods`, or auto");
+  verb->add_option("--data", arguments->data, "outcome table")->required()->check(given());
+  verb->add_option("--method", arguments->method, "a method of `thalamus methods`, or auto")->check(given());
   verb->add_option("--options", arguments->options, "options of the method: k=50,weighted=true");
-  verb->add_option("--features", arguments->features, "features (default: the method's)")->delimiter(',');
-  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
-  verb->add_option("--seed", arguments->seed, "seed");
+  verb->add_option("--features", arguments->features, "features (default: the method's)")
+      ->delimiter(',')
+      ->check(given());
+  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE")->check(given());
+  verb->add_option("--seed", arguments->seed, "seed")->check(whole_number());
   verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer that auto selects for")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   verb->add_option("--second-usd", arguments->second_usd, "worth of a second that auto selects for")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--out", arguments->out, "snapshot to write")->required();
+      ->check(at_least_zero());
+  verb->add_option("--out", arguments->out, "snapshot to write")->required()->check(given());
   verb->add_flag("--quiet", arguments->quiet, "no progress");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return train(*arguments, chosen.style()); }; });
 }
@@ -87,22 +126,34 @@ void add_eval(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("eval", "methods x tables -> metrics with intervals");
   CLI::Option* json = verb->add_option("--json", arguments->json, "write JSON to a file; without one, print it");
   json->expected(0, 1);
-  verb->add_option("--html", arguments->html, "write one self-contained page to a file");
-  verb->add_option("--train,--data", arguments->train, "outcome tables to learn from")->required()->delimiter(',');
-  verb->add_option("--test", arguments->test, "outcome table to score on (default: part of --train, by --protocol)");
+  verb->add_option("--html", arguments->html, "write one self-contained page to a file")->check(given());
+  verb->add_option("--train,--data", arguments->train, "outcome tables to learn from")
+      ->required()
+      ->check(given())
+      ->delimiter(',');
+  verb->add_option(
+          "--test", arguments->test,
+          "outcome table to score on (default: part of --train, by --protocol); rows without any recorded quality are "
+          "left out and counted")
+      ->check(given());
   verb->add_option("--protocol", arguments->protocol,
                    "given (two tables), id (70/30 within tasks), lodo (each task left out), unseen (a third of the "
-                   "models joins late), cross (two tables, common models)");
-  verb->add_option("--methods", arguments->methods, "methods, all, or snapshot:FILE")->delimiter(',');
-  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE");
-  verb->add_option("--seed", arguments->seed, "seed");
+                   "models joins late), cross (two tables, common models)")
+      ->check(given());
+  verb->add_option("--methods", arguments->methods, "methods, all, or snapshot:FILE")->delimiter(',')->check(given());
+  verb->add_option("--models", arguments->models, "columns to keep: A,B,... or @FILE")->check(given());
+  verb->add_option("--seed", arguments->seed, "seed")->check(whole_number());
   verb->add_option("--resamples", arguments->resamples,
                    "of the bootstrap (10000), or of the models under --protocol unseen (40)")
       ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--watts", arguments->watts,
+                   "mean power of a model while it answers, MODEL=WATTS,...: intelligence per watt, accuracy per joule")
+      ->delimiter(',')
+      ->check(given());
   verb->add_flag("--robustness", arguments->robustness, "variants, triggers, length, category, poisoning and more");
   verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(at_least_zero());
   verb->callback([=, &chosen] {
     chosen.json = json->count() > 0 && arguments->json.empty();
     chosen.run = [=, &chosen] { return eval(*arguments, chosen.style()); };
@@ -114,10 +165,12 @@ void add_import(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = add_verb(app, chosen, "import", "a public benchmark's files -> outcome table");
   verb->add_option("--format", arguments->format,
                    "routerbench, routellm, llmrouterbench, routerarena, embedllm or sprout")
-      ->required();
-  verb->add_option("--in", arguments->in, "files of that format")->required();
+      ->required()
+      ->check(given());
+  verb->add_option("--in", arguments->in, "files of that format")->required()->check(given());
   verb->add_option("--prices", arguments->prices,
-                   "JSON, {\"MODEL\":{\"input\":USD,\"output\":USD}} per million tokens, where cost is not recorded");
+                   "JSON, {\"MODEL\":{\"input\":USD,\"output\":USD}} per million tokens, where cost is not recorded")
+      ->check(given());
   verb->add_option("--out", arguments->out, "outcome table to write (.jsonl, .jsonl.gz, .jsonl.zst)")->required();
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return import_dataset(*arguments, chosen.style()); }; });
 }
@@ -125,14 +178,16 @@ void add_import(CLI::App& app, Chosen& chosen) {
 void add_route(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<RouteArguments>();
   CLI::App* verb = add_verb(app, chosen, "route", "snapshot + requests -> decisions, without a server");
-  verb->add_option("--snapshot", arguments->snapshot, "snapshot")->required();
-  verb->add_option("--requests", arguments->requests, "requests or an outcome table, JSON lines")->required();
-  verb->add_option("--out", arguments->out, "decisions, JSON lines (default: standard output)");
+  verb->add_option("--snapshot", arguments->snapshot, "snapshot")->required()->check(given());
+  verb->add_option("--requests", arguments->requests, "requests or an outcome table, JSON lines")
+      ->required()
+      ->check(given());
+  verb->add_option("--out", arguments->out, "decisions, JSON lines (default: standard output)")->check(given());
   verb->add_option("--answer-usd", arguments->answer_usd, "worth of a good answer (default: quality decides)")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
+  verb->add_option("--second-usd", arguments->second_usd, "worth of a second")->check(at_least_zero());
   verb->add_option("--max-cost-usd", arguments->max_cost_usd, "hard limit on the cost of a request")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return route(*arguments, chosen.style()); }; });
 }
 
@@ -140,9 +195,9 @@ void add_explain(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<ExplainArguments>();
   CLI::App* verb =
       add_verb(app, chosen, "explain", "one prompt -> features, estimates, limits, choice, what would flip it");
-  verb->add_option("--config", arguments->config, "YAML file (default: the default configuration)");
-  verb->add_option("--snapshot", arguments->snapshot, "a snapshot instead of a configuration");
-  verb->add_option("--route", arguments->route, "route of the configuration (default: the first)");
+  verb->add_option("--config", arguments->config, "YAML file (default: the default configuration)")->check(given());
+  verb->add_option("--snapshot", arguments->snapshot, "a snapshot instead of a configuration")->check(given());
+  verb->add_option("--route", arguments->route, "route of the configuration (default: the first)")->check(given());
   verb->add_option("prompt", arguments->prompt, "the prompt, or - for standard input")->required();
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return explain(*arguments, chosen.style()); }; });
 }
@@ -151,10 +206,13 @@ void add_distil(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<DistilArguments>();
   CLI::App* verb = add_verb(app, chosen, "distil", "sentence encoder -> token vectors of the feature static");
   verb->add_option("--dims", arguments->dims, "dimensions kept")->check(CLI::Range(1, 1024));
-  verb->add_option("--out", arguments->out, "file to write (default: named by its content, in the cache folder)");
-  verb->add_option("--model", arguments->model, "ONNX file (default: what tools/setup.sh --for encoder fetches)");
-  verb->add_option("--vocabulary", arguments->vocabulary, "its vocabulary (default: the same)");
-  verb->add_option("--runtime", arguments->runtime, "ONNX Runtime's shared library (default: the same)");
+  verb->add_option("--out", arguments->out, "file to write (default: named by its content, in the cache folder)")
+      ->check(given());
+  verb->add_option("--model", arguments->model, "ONNX file (default: what tools/setup.sh --for encoder fetches)")
+      ->check(given());
+  verb->add_option("--vocabulary", arguments->vocabulary, "its vocabulary (default: the same)")->check(given());
+  verb->add_option("--runtime", arguments->runtime, "ONNX Runtime's shared library (default: the same)")
+      ->check(given());
   verb->add_flag("--quiet", arguments->quiet, "no progress");
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return distil(*arguments, chosen.style()); }; });
 }
@@ -165,7 +223,7 @@ void add_trace(CLI::App& app, Chosen& chosen) {
 
   verb->require_subcommand(1);
   CLI::App* list = verb->add_subcommand("list", "the newest records");
-  list->add_option("--limit", arguments->limit, "how many");
+  list->add_option("--limit", arguments->limit, "how many")->check(whole_number());
   CLI::App* show = verb->add_subcommand("show", "one record");
   show->add_option("id", arguments->id, "decision id (or its beginning)")->required();
   CLI::App* export_verb = verb->add_subcommand("export", "write an outcome table");
@@ -182,7 +240,8 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<SimulateArguments>();
   CLI::App* verb = add_verb(app, chosen, "simulate", "workload + fleet + faults -> what the operator would see");
   verb->add_option("--scenario", arguments->scenario, "scenario file (default: the built-in one)");
-  verb->add_option("--seed", arguments->seed, "seed; the same seed gives the same run, bit for bit");
+  verb->add_option("--seed", arguments->seed, "seed; the same seed gives the same run, bit for bit")
+      ->check(whole_number());
   verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return simulate(*arguments, chosen.style()); }; });
 }
 

@@ -70,8 +70,9 @@ struct EvalArguments {
   double answer_usd = 0;        ///< 0: quality decides, cost breaks ties
   double second_usd = 0;
   bool robustness = false;
-  std::string json;  ///< file to write the JSON to
-  std::string html;  ///< file to write the page to
+  std::vector<std::string> watts;  ///< "MODEL=WATTS"
+  std::string json;                ///< file to write the JSON to
+  std::string html;                ///< file to write the page to
 };
 int eval(const EvalArguments& arguments, Style style);
 

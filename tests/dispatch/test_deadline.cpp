@@ -38,6 +38,8 @@ TEST(ClientWait, IsReadFromTheHeaders) {
   ASSERT_TRUE(none.has_value());
   EXPECT_FALSE(none->whole || none->silence || none->head);
   EXPECT_FALSE(parse_client_wait({.read_timeout_s = "None"})->silence.has_value());
+  EXPECT_FALSE(parse_client_wait({.timeout_s = "NOT_GIVEN"})->head.has_value()) << "as Anthropic's Python client says";
+  EXPECT_FALSE(parse_client_wait({.timeout_s = "None"})->head.has_value());
   EXPECT_EQ(parse_client_wait({.timeout_s = "0"})->head, at_ms(1'000));
   EXPECT_EQ(parse_client_wait({.deadline_ms = "1e300"})->whole, kClientWaitMax);
 }

@@ -196,14 +196,118 @@ class Eval(Learning):
         self.assertLessEqual(METHOD_KEYS, set(row))
         self.assertIsNone(row["aiq"])
         self.assertIsNone(row["cost_ratio_at_best_single_quality"])
-        self.assertEqual(row["cost_usd_per_1k"], 0)
+        for key in ("cost_usd_per_1k", "arena", "opt_cost", "cost_of_pass_usd", "tep", "seconds"):
+            self.assertIsNone(row[key], key)
+        for name, baseline in out["baselines"].items():
+            self.assertIsNone(baseline["cost_usd_per_1k"], name)
+        text = run("eval", "--data", self.path("free.jsonl"), "--methods", "ridge", "--resamples", "100").stdout
+        self.assertRegex(text, r"best_single +0\.\d+ +0\.\d+ +- +-\n")
 
-    def test_a_method_that_cannot_be_evaluated_is_named(self):
-        out = json.loads(run("eval", "--train", self.table, "--test", self.test, "--methods", "ridge,snapshot:absent",
-                             "--resamples", "100", "--json").stdout)
-        self.assertEqual([row["name"] for row in out["methods"]], ["ridge"])
-        self.assertIn("snapshot:absent", out["notes"][0])
-        run("eval", "--train", self.table, "--test", self.test, "--methods", "snapshot:absent", code=2)
+    def test_a_snapshot_that_cannot_be_read_is_an_error_before_any_work(self):
+        for methods in ("snapshot:absent", "ridge,snapshot:absent"):
+            done = run("eval", "--train", self.table, "--test", self.test, "--methods", methods, code=2)
+            self.assertIn("absent", done.stderr)
+            self.assertEqual(done.stdout, "")
+
+    def test_an_unknown_method_is_refused_before_any_work(self):
+        for methods, nearest in (("mlp,rigde", "'ridge'"), ("aut", "'auto'")):
+            error = run("eval", "--train", self.path("absent"), "--methods", methods, code=2).stderr
+            self.assertIn(f"'{methods.split(',')[-1]}', did you mean {nearest}", error)
+
+    def test_a_snapshot_of_other_models_is_an_error(self):
+        rows = [{**row, "outcomes": {"x" + name: cell for name, cell in row["outcomes"].items()}} for row in self.rows]
+        other = self.path("other.snapshot")
+        run("train", "--data", write(self.path("other.jsonl"), rows), "--method", "ridge", "--out", other, "--quiet")
+        error = run("eval", "--data", self.table, "--methods", f"ridge,snapshot:{other}", code=2).stderr
+        self.assertIn("knows none", error)
+        self.assertIn(str(other), error)
+
+    def test_rows_that_are_in_both_tables_are_counted(self):
+        training = [json.loads(line) for line in gzip.decompress(self.table.read_bytes()).decode().splitlines()]
+        rows = [{**row, "id": f"t{i}"} for i, row in enumerate(self.rows)]
+        rows[0]["prompt"] = "  " + training[5]["prompt"].upper()
+        rows[1]["id"] = "r7"
+        done = run("eval", "--train", self.table, "--test", write(self.path("leak.jsonl"), rows), "--methods",
+                   "global_mean", "--resamples", "100")
+        for said in (done.stderr, done.stdout):
+            self.assertIn("2 of 120 test rows are also in the training data (1 by prompt, 1 by id alone)", said)
+        twice = run("eval", "--train", f"{self.table},{self.test}", "--methods", "global_mean", "--resamples", "100")
+        self.assertIn("120 of 360 training rows have the id of an earlier row", twice.stderr)
+
+    def test_test_rows_without_any_outcome_are_left_out_and_counted(self):
+        how = ("--methods", "ridge", "--resamples", "100", "--json")
+        gaps = self.rows + [{"id": "none", "prompt": "x", "outcomes": {"large": None}}]
+        out = json.loads(run("eval", "--train", self.table, "--test", write(self.path("gap.jsonl"), gaps), *how).stdout)
+        whole = json.loads(run("eval", "--train", self.table, "--test", self.test, *how).stdout)
+        self.assertEqual((out["n_test"], out["n_test_unrecorded"]), (120, 1))
+        self.assertEqual(out["methods"][0]["quality"], whole["methods"][0]["quality"])
+        self.assertIn("1 test rows without any recorded quality are left out", " ".join(out["notes"]))
+
+    def test_elasticity_and_intelligence_per_watt(self):
+        how = ("eval", "--train", self.table, "--test", self.test, "--methods", "ridge", "--resamples", "100")
+        watts = ("--watts", "small=20,medium=100,large=400")
+        out = json.loads(run(*how, *watts, "--json").stdout)
+        row, single = out["methods"][0], out["baselines"]["single:small"]
+        chosen = row["chosen"]
+        power = sum(count * {"small": 20, "medium": 100, "large": 400}[name] for name, count in chosen.items()) / 120
+        self.assertAlmostEqual(row["intelligence_per_watt"], row["quality"] / power)
+        self.assertAlmostEqual(row["tep"], (row["quality"] / single["quality"] - 1) /
+                               (row["cost_usd_per_1k"] / single["cost_usd_per_1k"] - 1))
+        self.assertIn("intelligence per watt", run(*how, *watts).stdout)
+        self.assertIsNone(json.loads(run(*how, "--json").stdout)["methods"][0]["intelligence_per_watt"])
+        for bad in ("small", "small=0", "small=nan", "smal=5", "=5", "small=1,small=2"):
+            run(*how, "--watts", bad, code=2)
+
+
+class Options(Learning):
+    def test_numbers_that_are_none_are_refused(self):
+        data = {"train": ("--data", self.table, "--out", self.path("never"), "--method", "global_mean"),
+                "eval": ("--data", self.table, "--methods", "global_mean"),
+                "route": ("--snapshot", "absent", "--requests", self.test)}
+        for verb, option in (("train", "--answer-usd"), ("train", "--second-usd"), ("eval", "--answer-usd"),
+                             ("eval", "--second-usd"), ("route", "--answer-usd"), ("route", "--second-usd"),
+                             ("route", "--max-cost-usd")):
+            for value in ("nan", "inf", "-inf", "-1", "1e999", "x"):
+                with self.subTest(verb=verb, option=option, value=value):
+                    error = run(verb, *data[verb], f"{option}={value}", code=2).stderr
+                    self.assertIn(option, error)
+                    self.assertIn(f"'{value}'", error)
+                    self.assertLess(len(error), 200)
+        self.assertIn("above 0", run("route", *data["route"], "--max-cost-usd", "0", code=2).stderr)
+        for verb in ("train", "eval"):
+            self.assertIn("'-1'", run(verb, *data[verb], "--seed=-1", code=2).stderr)
+            self.assertIn("--models", run(verb, *data[verb], "--models", "", code=2).stderr)
+        self.assertIn("--answer-usd USD", run("train", *data["train"], "--second-usd", "1", code=2).stderr)
+        self.assertFalse(self.path("never").exists())
+
+    def test_a_snapshot_has_no_routes(self):
+        self.assertIn("--route", run("explain", "--snapshot", "s", "--route", "foo", "hello", code=2).stderr)
+
+    def test_outputs_are_checked_before_the_work(self):
+        absent = self.path("nowhere") / "file"
+        for bad in (absent, self.folder):
+            for arguments in (("train", "--data", "absent", "--out", bad),
+                              ("eval", "--data", "absent", "--json", bad), ("eval", "--data", "absent", "--html", bad),
+                              ("import", "--format", "routellm", "--in", "absent", "--out", bad),
+                              ("route", "--snapshot", "absent", "--requests", "absent", "--out", bad)):
+                with self.subTest(arguments):
+                    self.assertIn(f"{bad}: cannot write there", run(*arguments, code=3).stderr)
+
+    def test_the_result_is_printed_though_the_file_cannot_be_written(self):
+        done = run("eval", "--data", self.table, "--methods", "global_mean", "--resamples", "100", "--json", "/dev/full",
+                   code=3)
+        self.assertIn("/dev/full", done.stderr)
+        self.assertIn("best_single", done.stdout)
+
+    def test_errors_about_a_table_name_its_file(self):
+        rows = [{**row, "outcomes": {"large": row["outcomes"].get("large")}} for row in self.rows]
+        other = write(self.path("large_only.jsonl"), rows)
+        error = run("eval", "--train", self.table, "--test", other, "--methods", "ridge", code=2).stderr
+        self.assertIn(f"{other}: the table has no model", error)
+        one = self.path("one.jsonl")
+        one.write_text(row() + "\n")
+        for verb in (("train", "--out", self.path("never")), ("eval", "--methods", "ridge")):
+            self.assertIn(f"{one}: the table has one row", run(*verb, "--data", one, code=2).stderr)
 
 
 def row(**changes):
@@ -231,6 +335,7 @@ BAD_LINES = {
     row(outcomes={"m": {"quality": float("inf")}}): ("'outcomes.m.quality'", "Infinity"),
     row(outcomes={"m": {"quality": 1}}).replace("1}", "1e999}"): ("'outcomes.m.quality'", "1e999"),
     row(outcomes={"m": {"cost": -1}}): ("'outcomes.m.cost'", "-1"),
+    row(outcomes={"m": {"cost": 1e15}}): ("'outcomes.m.cost'", "0 to 1e+09, got 1e+15"),
     row(outcomes={"m": {"latency_s": []}}): ("'outcomes.m.latency_s'", "array"),
     row(outcomes={"": {"quality": 1}}): ("'outcomes'", "empty name"),
     '{"prompt":"x","outcomes":{"m":{"quality":1}}}': ("'id'", "missing"),

@@ -94,7 +94,7 @@ TEST(ConfigErrors, OfTheServersSections) {
       {server("admin: here\n"),
        "c.yaml:5:8: admin: expected an address such as 127.0.0.1:8080 or [::1]:8080, got 'here'"},
       {server("tls: { key: k, certificate: c, ca: a }\n"),
-       "c.yaml:5:30: unknown field 'ca' in tls; known: certificate, key, client_ca"},
+       "c.yaml:5:32: unknown field 'ca' in tls; known: certificate, key, client_ca"},
       {server("tls: on\n"), "c.yaml:5:6: tls: expected 'none', got 'on', did you mean 'none'?"},
       {server("allow_any_key: yes\n"), "c.yaml:5:16: allow_any_key: expected true or false, got 'yes'"},
       {server("threads: -1\n"), "c.yaml:5:10: threads: expected an integer from 0 to 1024, got '-1'"},
@@ -146,7 +146,8 @@ TEST(ConfigErrors, OfProviders) {
       {provider("{ base_url: ${env:URL} }"),
        "c.yaml:2:30: providers.up.base_url: the environment variable URL is not set"},
       {provider("{ base_url: http://127.0.0.1:9, format: opnai }"),
-       "c.yaml:2:58: providers.up.format: expected 'openai', got 'opnai', did you mean 'openai'?"},
+       "c.yaml:2:58: providers.up.format: expected one of openai, responses, anthropic, got 'opnai', did you "
+       "mean 'openai'?"},
       {provider("{ base_url: http://127.0.0.1:9, bse_url: x }"),
        "c.yaml:2:50: unknown field 'bse_url' in providers.up, did you mean 'base_url'?"},
       {provider("{ base_url: http://127.0.0.1:9, key: }"),

@@ -10,11 +10,14 @@ namespace {
 constexpr std::int64_t kTellShare = 100;
 constexpr std::size_t kShownMax = 40;
 
+// How the Python clients write a time-out that was switched off, or that nobody gave.
+bool says_nothing(std::string_view text) noexcept { return text == "None" || text == "NOT_GIVEN"; }
+
 Result<std::optional<Nanoseconds>> parse_span(std::string_view header, std::optional<std::string_view> value,
                                               double unit_s, std::string_view unit) {
   if (!value) return std::nullopt;
   const std::string_view text = base::trim(*value);
-  if (text == "None") return std::nullopt;  // how the Python client writes a time-out that was switched off
+  if (says_nothing(text)) return std::nullopt;
   const auto number = base::parse_number<double>(text);
   if (!number || !(*number > 0) || *number * unit_s < 1e-9)
     return fail(ErrorKind::kInvalidInput,
@@ -27,6 +30,7 @@ Result<std::optional<Nanoseconds>> parse_span(std::string_view header, std::opti
 Result<std::optional<Nanoseconds>> parse_cut_seconds(std::optional<std::string_view> value) {
   if (!value) return std::nullopt;
   const std::string_view text = base::trim(*value);
+  if (says_nothing(text)) return std::nullopt;
   const auto number = base::parse_number<double>(text);
   if (!number || *number < 0)
     return fail(ErrorKind::kInvalidInput,

@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "thalamus/base/clock.h"
+#include "thalamus/base/text.h"
+#include "thalamus/eval/protocols.h"
 #include "thalamus/eval/scoring.h"
 #include "thalamus/learn/train.h"
 #include "thalamus/route/decide.h"
@@ -78,6 +80,43 @@ void append(learn::EstimateMatrix& to, const learn::EstimateMatrix& from) {
   add(to.preference, from.preference);
 }
 
+/// Snapshots are read once more when their turn comes; here only what would make the whole evaluation pointless.
+Status check_snapshots(const std::vector<std::string>& methods, const std::vector<std::string>& models,
+                       std::vector<std::string>& notes) {
+  for (const auto& method : methods) {
+    if (!method.starts_with(kSnapshotPrefix)) continue;
+    const std::string file = method.substr(kSnapshotPrefix.size());
+    TRY(const auto snapshot, route::Snapshot::load_file(file));
+    const auto own = snapshot->own_targets();
+    const auto knows = [&](const std::string& model) {
+      return std::any_of(own.begin(), own.end(), [&](const core::Target& target) { return target.name == model; });
+    };
+    const auto known = static_cast<std::size_t>(std::count_if(models.begin(), models.end(), knows));
+    if (known == 0)
+      return fail_at(file, ErrorKind::kInvalidInput, "the snapshot knows none of the table's {} models ({})",
+                     models.size(), fmt::join(models, ", "));
+    if (known < models.size())
+      notes.push_back(fmt::format("{}: {} of {} models of the table are not in the snapshot", method,
+                                  models.size() - known, models.size()));
+  }
+  return {};
+}
+
+/// The watts of each model, NaN where unknown.
+Result<std::vector<double>> watts_of(const EvaluationOptions& options, const std::vector<std::string>& models) {
+  std::vector<double> watts(options.watts.empty() ? 0 : models.size(), trace::kMissing);
+  for (const auto& [name, value] : options.watts) {
+    const auto found = std::find(models.begin(), models.end(), name);
+    if (found == models.end())
+      return fail(ErrorKind::kNotFound, "watts are given for '{}', which the table has not{}", name,
+                  base::did_you_mean(name, models));
+    if (!(value > 0) || !std::isfinite(value))
+      return fail(ErrorKind::kInvalidInput, "watts of '{}': expected a finite number above 0, got {}", name, value);
+    watts[static_cast<std::size_t>(found - models.begin())] = value;
+  }
+  return watts;
+}
+
 /// One evaluation under way.
 struct Run {
   const std::vector<Fold>& folds;
@@ -86,6 +125,7 @@ struct Run {
   Yardstick yardstick;
   core::Contract contract;
   double lambda = 0;
+  std::vector<double> watts;
   Evaluation out;
   std::vector<Decided> decided;  ///< of out.methods, without the estimates
 };
@@ -105,6 +145,7 @@ Status run_method(Run& run, const std::string& name) {
     decided.choices.insert(decided.choices.end(), choices.begin(), choices.end());
   }
   MethodScore score = score_method(name, decided, run.yardstick, run.lambda);
+  score.energy = score_energy(decided, run.joined, run.watts);
   score.train_seconds = name.starts_with(kSnapshotPrefix) ? 0 : train_seconds;
   time_decisions(*snapshot, run.folds.back().test, run.contract, score);
   if (run.options.robustness) {
@@ -185,6 +226,11 @@ void describe(Run& run) {
   out.splits = run.folds.size();
   out.models = run.joined.models;
   out.tasks = yardstick.tasks;
+  for (const trace::Row& row : run.joined.rows)
+    for (const trace::Cell& cell : row.cells) {
+      out.costs_recorded |= !std::isnan(cell.cost_usd);
+      out.seconds_recorded |= !std::isnan(cell.seconds);
+    }
   out.cost_low_usd = yardstick.cost_low;
   out.cost_high_usd = yardstick.cost_high;
   if (yardstick.has_costs()) {
@@ -214,7 +260,8 @@ Status check_folds(const std::vector<Fold>& folds) {
       return fail(ErrorKind::kInvalidInput,
                   "the training and the test table have different models; keep the same with --models");
     if (fold.test.rows.empty() || fold.training.rows.empty())
-      return fail(ErrorKind::kInvalidInput, "a split has no {} rows", fold.test.rows.empty() ? "test" : "training");
+      return fail(ErrorKind::kInvalidInput, "a split has no {}",
+                  fold.test.rows.empty() ? "test rows with recorded quality" : "training rows");
   }
   return {};
 }
@@ -238,6 +285,17 @@ std::vector<std::string> expand_methods(const std::vector<std::string>& methods)
   return names;
 }
 
+Status check_method_names(const std::vector<std::string>& methods) {
+  std::vector<std::string> known = expand_methods({std::string(kAll)});
+  known.insert(known.end(), {"single", std::string(kAll)});
+  for (const auto& method : methods) {
+    if (method.starts_with(kSnapshotPrefix) || std::find(known.begin(), known.end(), method) != known.end()) continue;
+    return fail(ErrorKind::kNotFound, "there is no method '{}'{}; `thalamus methods` lists them", method,
+                base::did_you_mean(method, known));
+  }
+  return {};
+}
+
 Result<Evaluation> evaluate(trace::OutcomeTable training, trace::OutcomeTable test, const EvaluationOptions& options) {
   std::vector<Fold> folds;
   folds.push_back({std::move(training), std::move(test)});
@@ -245,7 +303,17 @@ Result<Evaluation> evaluate(trace::OutcomeTable training, trace::OutcomeTable te
 }
 
 Result<Evaluation> evaluate(std::vector<Fold> folds, const EvaluationOptions& options) {
+  CHECK_OK(check_method_names(options.methods));
+  std::size_t unrecorded = 0;
+  for (Fold& fold : folds) unrecorded += drop_unrecorded(fold.test);
+  std::erase_if(folds, [&](const Fold& fold) { return folds.size() > 1 && fold.test.rows.empty(); });
   CHECK_OK(check_folds(folds));
+  const std::vector<std::string> methods = expand_methods(options.methods);
+  std::vector<std::string> notes;
+  if (unrecorded > 0)
+    notes.push_back(fmt::format("{} test rows without any recorded quality are left out", unrecorded));
+  CHECK_OK(check_snapshots(methods, folds.front().test.models, notes));
+  TRY(auto watts, watts_of(options, folds.front().test.models));
   trace::OutcomeTable joined_rows;
   std::vector<learn::Split> splits;
   for (const Fold& fold : folds) splits.push_back({&fold.training, &fold.test});
@@ -255,10 +323,12 @@ Result<Evaluation> evaluate(std::vector<Fold> folds, const EvaluationOptions& op
       joined_rows.rows.insert(joined_rows.rows.end(), fold.test.rows.begin(), fold.test.rows.end());
   }
   const trace::OutcomeTable& joined = folds.size() > 1 ? joined_rows : folds.front().test;
-  Run run{folds, joined, options, make_yardstick(splits, joined), contract_of(options), 0, {}, {}};
+  Run run{folds, joined, options, make_yardstick(splits, joined), contract_of(options), 0, std::move(watts), {}, {}};
   if (options.worth && options.worth->answer_usd > 0) run.lambda = 1 / options.worth->answer_usd;
   describe(run);
-  for (const auto& name : expand_methods(options.methods)) {
+  run.out.notes = std::move(notes);
+  run.out.n_test_unrecorded = unrecorded;
+  for (const auto& name : methods) {
     if (options.progress) options.progress(name);
     if (const Status done = run_method(run, name); !done) {
       if (options.methods.size() == 1 && options.methods[0] != kAll) return std::unexpected(done.error());

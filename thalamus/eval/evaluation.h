@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct EvaluationOptions {
   std::size_t resamples = 10'000;
   std::string reference = "auto";  ///< the method that all others are compared with as one family
   bool robustness = false;
+  std::map<std::string, double> watts;  ///< mean power of a model while it answers; may be empty
   std::function<void(std::string_view)> progress;
 };
 
@@ -69,6 +71,19 @@ struct PairScores {
   double length_apgr = 0;  ///< of the length of the prompt, which needs no router
 };
 
+/// Quality bought for more cost, against the cheapest single model (TEP of EllieSQL, arXiv 2503.22402).
+struct ElasticityScore {
+  double quality_gain = 0;    ///< relative
+  double cost_gain = 0;       ///< relative
+  std::optional<double> tep;  ///< quality_gain / cost_gain; nothing where cost does not change or more comes for less
+};
+
+/// Where the power of every model that was chosen is known (arXiv 2511.07885).
+struct EnergyScores {
+  double intelligence_per_watt = 0;
+  std::optional<double> accuracy_per_joule;  ///< nothing where seconds are not recorded
+};
+
 struct MethodScore {
   std::string name;
   double quality = 0;
@@ -89,6 +104,8 @@ struct MethodScore {
   std::optional<CurveScores> curve;
   std::optional<EstimateScores> estimates;
   std::optional<PairScores> pair;
+  std::optional<ElasticityScore> elasticity;  ///< nothing without costs
+  std::optional<EnergyScores> energy;
   double route_us_p50 = 0;
   double route_us_p99 = 0;
   double train_seconds = 0;
@@ -123,7 +140,10 @@ struct Evaluation {
   std::string protocol = "given";
   std::size_t n_train = 0;  ///< of the first split
   std::size_t n_test = 0;
+  std::size_t n_test_unrecorded = 0;  ///< test rows left out: no model has a recorded quality
   std::size_t splits = 1;
+  bool costs_recorded = false;  ///< by any cell of the test rows; where not, costs are unknown rather than 0
+  bool seconds_recorded = false;
   std::vector<std::string> models;
   std::vector<TaskGroup> tasks;
   std::vector<BaselineScore> baselines;
@@ -145,11 +165,16 @@ struct Fold {
   trace::OutcomeTable test;
 };
 
-/// Learns each method on `training` and scores it on `test`; both have the same models in the same order.
+/// Learns each method on `training` and scores it on `test`; both have the same models in the same order. Test rows
+/// without any recorded quality are left out and counted. An error before any work: an unknown method, or a snapshot
+/// that cannot be read or knows no model of the tables. A method that fails later is named in the notes.
 [[nodiscard]] Result<Evaluation> evaluate(trace::OutcomeTable training, trace::OutcomeTable test,
                                           const EvaluationOptions& options);
 /// The same over several folds: each method is learned on each, and all test rows are scored together.
 [[nodiscard]] Result<Evaluation> evaluate(std::vector<Fold> folds, const EvaluationOptions& options);
+
+/// kNotFound names the first that is no method, nor "auto", "all" or "snapshot:FILE", and the nearest that is.
+[[nodiscard]] Status check_method_names(const std::vector<std::string>& methods);
 
 /// "all" becomes every registered method but `single`, and auto.
 [[nodiscard]] std::vector<std::string> expand_methods(const std::vector<std::string>& methods);

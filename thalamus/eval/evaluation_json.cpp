@@ -72,10 +72,21 @@ void write_reference_delta(base::JsonWriter& out, const Evaluation& evaluation, 
   }
 }
 
+/// TEP and intelligence per watt; null where costs or watts are unknown.
+void write_efficiency(base::JsonWriter& out, const MethodScore& row) {
+  out.field("tep", row.elasticity ? or_null(row.elasticity->tep) : NAN);
+  out.field("tep_quality_gain", row.elasticity ? row.elasticity->quality_gain : NAN);
+  out.field("tep_cost_gain", row.elasticity ? row.elasticity->cost_gain : NAN);
+  out.field("intelligence_per_watt", row.energy ? row.energy->intelligence_per_watt : NAN);
+  out.field("accuracy_per_joule", row.energy ? or_null(row.energy->accuracy_per_joule) : NAN);
+}
+
 void write_method(base::JsonWriter& out, const Evaluation& evaluation, const MethodScore& row) {
   out.begin_object().field("name", row.name).field("quality", row.quality);
   write_interval(out, "quality_ci95", row.quality_ci);
-  out.field("cost_usd_per_1k", row.cost_usd_per_1k).field("delta_task_lookup", row.delta_task_lookup.mean);
+  const bool costs = evaluation.costs_recorded;
+  out.field("cost_usd_per_1k", costs ? row.cost_usd_per_1k : NAN)
+      .field("delta_task_lookup", row.delta_task_lookup.mean);
   write_interval(out, "delta_task_lookup_ci95", row.delta_task_lookup);
   out.field("delta_best_single", row.delta_best_single.mean);
   write_interval(out, "delta_best_single_ci95", row.delta_best_single);
@@ -84,15 +95,17 @@ void write_method(base::JsonWriter& out, const Evaluation& evaluation, const Met
   out.field("brier", row.estimates ? row.estimates->brier : NAN);
   out.field("ece", row.estimates ? row.estimates->ece : NAN);
   out.field("route_us_p50", row.route_us_p50).field("route_us_p99", row.route_us_p99);
-  out.field("quality_macro", row.quality_macro).field("seconds", row.seconds);
+  out.field("quality_macro", row.quality_macro).field("seconds", evaluation.seconds_recorded ? row.seconds : NAN);
   out.field("train_seconds", row.train_seconds).field("unrecorded", row.unrecorded);
   write_reference_delta(out, evaluation, row.name);
   out.field("gain_random", row.gains.over_random).field("gain_best", row.gains.over_best);
   out.field("gap_oracle", row.gains.to_oracle).field("recall_rare", or_null(row.recall_at_rare));
-  out.field("arena", row.arena).field("opt_sel", row.optimality.selection).field("opt_cost", row.optimality.cost);
+  out.field("arena", costs ? row.arena : NAN).field("opt_sel", row.optimality.selection);
+  out.field("opt_cost", costs ? row.optimality.cost : NAN);
   out.field("opt_acc", row.optimality.accuracy).field("arena_latency", arena_latency(row.route_us_p50 / 1000));
   out.field("regret", row.regret).field("selection_accuracy", row.selection_accuracy);
   out.field("hit2", row.hit2).field("hit3", row.hit3).field("cost_of_pass_usd", or_null(row.cost_of_pass));
+  write_efficiency(out, row);
   write_curve(out, row.curve);
   write_estimates(out, row.estimates);
   write_pair(out, row.pair);
@@ -138,12 +151,14 @@ std::string to_json(const Evaluation& evaluation) {
   base::JsonWriter out;
   out.begin_object().field("table", evaluation.table);
   out.field("n_train", std::uint64_t{evaluation.n_train});
-  out.field("n_test", std::uint64_t{evaluation.n_test}).key("models").begin_array();
+  out.field("n_test", std::uint64_t{evaluation.n_test});
+  out.field("n_test_unrecorded", std::uint64_t{evaluation.n_test_unrecorded}).key("models").begin_array();
   for (const auto& model : evaluation.models) out.value(model);
   out.end_array().key("baselines").begin_object();
   for (const auto& row : evaluation.baselines) {
-    out.key(row.name).begin_object().field("quality", row.quality).field("cost_usd_per_1k", row.cost_usd_per_1k);
-    out.field("quality_macro", row.quality_macro).field("seconds", row.seconds);
+    out.key(row.name).begin_object().field("quality", row.quality);
+    out.field("cost_usd_per_1k", evaluation.costs_recorded ? row.cost_usd_per_1k : NAN);
+    out.field("quality_macro", row.quality_macro).field("seconds", evaluation.seconds_recorded ? row.seconds : NAN);
     write_numbers(out, "task_quality", row.task_quality);
     out.end_object();
   }

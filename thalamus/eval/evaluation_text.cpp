@@ -14,12 +14,16 @@ std::string number(const std::optional<double>& value, int digits = 4) {
   return value ? fmt::format("{:.{}f}", *value, digits) : "-";
 }
 
+/// A number that the table may not have recorded.
+std::string recorded(bool known, double value, int digits = 4) { return known ? number(value, digits) : "-"; }
+
 std::string baselines_text(const Evaluation& evaluation) {
   std::string out =
       fmt::format("{:44} {:>8} {:>8} {:>12} {:>9}\n", "baseline", "quality", "macro", "USD per 1k", "seconds");
   for (const auto& row : evaluation.baselines)
-    out += fmt::format("{:44} {:8.4f} {:8.4f} {:12.4f} {:9.3f}\n", row.name, row.quality, row.quality_macro,
-                       row.cost_usd_per_1k, row.seconds);
+    out += fmt::format("{:44} {:8.4f} {:8.4f} {:>12} {:>9}\n", row.name, row.quality, row.quality_macro,
+                       recorded(evaluation.costs_recorded, row.cost_usd_per_1k),
+                       recorded(evaluation.seconds_recorded, row.seconds, 3));
   return out;
 }
 
@@ -29,9 +33,10 @@ std::string methods_text(const Evaluation& evaluation) {
                                 "USD per 1k", "seconds", "brier", "ece", "us p50", "us p99");
   for (const auto& row : evaluation.methods) {
     out += fmt::format(
-        "{:22} {:7.4f} [{:.4f}, {:.4f}] {:7.4f} {:>24} {:>24} {:11.4f} {:8.3f} {:>6} {:>6} {:8.1f} {:8.1f}\n", row.name,
+        "{:22} {:7.4f} [{:.4f}, {:.4f}] {:7.4f} {:>24} {:>24} {:>11} {:>8} {:>6} {:>6} {:8.1f} {:8.1f}\n", row.name,
         row.quality, row.quality_ci.low, row.quality_ci.high, row.quality_macro, signed_interval(row.delta_task_lookup),
-        signed_interval(row.delta_best_single), row.cost_usd_per_1k, row.seconds,
+        signed_interval(row.delta_best_single), recorded(evaluation.costs_recorded, row.cost_usd_per_1k),
+        recorded(evaluation.seconds_recorded, row.seconds, 3),
         row.estimates ? fmt::format("{:.3f}", row.estimates->brier) : "-",
         row.estimates ? fmt::format("{:.3f}", row.estimates->ece) : "-", row.route_us_p50, row.route_us_p99);
     if (row.unrecorded > 0)
@@ -59,16 +64,21 @@ std::string curves_text(const Evaluation& evaluation) {
 }
 
 std::string more_text(const Evaluation& evaluation) {
-  std::string out = fmt::format("\n{:22} {:>7} {:>8} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}\n",
-                                "more", "Gain@R", "Gain@B", "Gap@O", "rare", "arena", "OptSel", "OptCost", "OptAcc",
-                                "regret", "select", "AUROC", "rank");
+  std::string out = fmt::format(
+      "\n{:22} {:>7} {:>8} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}\n", "more", "Gain@R",
+      "Gain@B", "Gap@O", "rare", "arena", "OptSel", "OptCost", "OptAcc", "regret", "select", "AUROC", "rank", "TEP");
   for (const auto& row : evaluation.methods) {
     const auto estimates = row.estimates.value_or(EstimateScores{});
     out += fmt::format(
-        "{:22} {:7.4f} {:+8.4f} {:8.4f} {:>7} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:>7} {:>7}\n", row.name,
-        row.gains.over_random, row.gains.over_best, row.gains.to_oracle, number(row.recall_at_rare), row.arena,
-        row.optimality.selection, row.optimality.cost, row.optimality.accuracy, row.regret, row.selection_accuracy,
-        number(estimates.auroc), number(estimates.spearman));
+        "{:22} {:7.4f} {:+8.4f} {:8.4f} {:>7} {:>7} {:7.4f} {:>7} {:7.4f} {:7.4f} {:7.4f} {:>7} {:>7} {:>7}\n",
+        row.name, row.gains.over_random, row.gains.over_best, row.gains.to_oracle, number(row.recall_at_rare),
+        recorded(evaluation.costs_recorded, row.arena), row.optimality.selection,
+        recorded(evaluation.costs_recorded, row.optimality.cost), row.optimality.accuracy, row.regret,
+        row.selection_accuracy, number(estimates.auroc), number(estimates.spearman),
+        row.elasticity ? number(row.elasticity->tep) : "-");
+    if (row.energy)
+      out += fmt::format("{:22} intelligence per watt {:.4g}, accuracy per joule {}\n", "",
+                         row.energy->intelligence_per_watt, number(row.energy->accuracy_per_joule, 6));
     if (row.pair)
       out += fmt::format("{:22} strong {}: APGR {:.4f}, CPT50 {:.4f}, CPT80 {:.4f}; length {:.4f}, optimal {:.4f}\n",
                          "", row.pair->strong, row.pair->apgr, row.pair->cpt50, row.pair->cpt80, row.pair->length_apgr,

@@ -66,6 +66,47 @@ std::uint64_t prompt_key(const trace::Row& row) {
   return base::hash64(row.tools, base::hash64(base::lower_ascii(normal)));
 }
 
+bool has_outcome(const trace::Row& row) noexcept {
+  return std::any_of(row.cells.begin(), row.cells.end(), [](const trace::Cell& cell) { return cell.recorded(); });
+}
+
+std::size_t drop_unrecorded(trace::OutcomeTable& table) {
+  return std::erase_if(table.rows, [](const trace::Row& row) { return !has_outcome(row); });
+}
+
+Leak leak_of(const trace::OutcomeTable& training, const trace::OutcomeTable& test) {
+  std::unordered_set<std::uint64_t> prompts;
+  std::unordered_set<std::string_view> ids;
+  for (const trace::Row& row : training.rows) {
+    prompts.insert(prompt_key(row));
+    ids.insert(row.id);
+  }
+  Leak leak;
+  for (const trace::Row& row : test.rows) {
+    if (prompts.contains(prompt_key(row))) {
+      ++leak.prompts;
+    } else if (ids.contains(row.id)) {
+      ++leak.ids;
+    }
+  }
+  return leak;
+}
+
+std::string leak_words(const Leak& leak, std::size_t test_rows) {
+  if (leak.prompts + leak.ids == 0) return {};
+  return fmt::format(
+      "{} of {} test rows are also in the training data ({} by prompt, {} by id alone): scores on them say less than "
+      "they seem to",
+      leak.prompts + leak.ids, test_rows, leak.prompts, leak.ids);
+}
+
+std::size_t repeated_ids(const trace::OutcomeTable& table) {
+  std::unordered_set<std::string_view> ids;
+  std::size_t repeated = 0;
+  for (const trace::Row& row : table.rows) repeated += ids.insert(row.id).second ? 0 : 1;
+  return repeated;
+}
+
 Fold split_within_tasks(const trace::OutcomeTable& table, double share, std::uint64_t seed) {
   std::map<std::uint64_t, std::string_view> task_of;               // the first by name where a prompt has several
   std::map<std::string_view, std::vector<std::uint64_t>> prompts;  // of each task, by a seeded hash

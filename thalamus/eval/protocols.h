@@ -26,6 +26,22 @@ enum class Protocol : std::uint8_t {
 /// Hash of a row's prompt and tools, trimmed, spaces collapsed, lower-cased: rows of equal keys are never divided.
 [[nodiscard]] std::uint64_t prompt_key(const trace::Row& row);
 
+/// Whether any model of the row has a recorded quality.
+[[nodiscard]] bool has_outcome(const trace::Row& row) noexcept;
+/// Removes the rows that have none, which nothing can be scored on; how many there were.
+std::size_t drop_unrecorded(trace::OutcomeTable& table);
+
+/// Test rows that the training data have already, so that a score on them says less than it seems to.
+struct Leak {
+  std::size_t prompts = 0;  ///< test rows whose prompt is a training row's
+  std::size_t ids = 0;      ///< of the others, those whose id is a training row's
+};
+[[nodiscard]] Leak leak_of(const trace::OutcomeTable& training, const trace::OutcomeTable& test);
+/// "N of M test rows are also in the training data (...)"; empty where there is none.
+[[nodiscard]] std::string leak_words(const Leak& leak, std::size_t test_rows);
+/// Rows of one table whose id an earlier row has, as joined tables may have.
+[[nodiscard]] std::size_t repeated_ids(const trace::OutcomeTable& table);
+
 /// `share` of the distinct prompts of each task for training. A prompt of several tasks goes with its first row.
 [[nodiscard]] Fold split_within_tasks(const trace::OutcomeTable& table, double share, std::uint64_t seed);
 /// A fold for each task, its rows left out of training together with all rows of the same prompts. More than

@@ -75,14 +75,32 @@ std::string baselines_table(const Evaluation& evaluation) {
   std::string out = head({"baseline", "quality", "macro", "USD / 1k", "seconds"});
   for (const auto& row : evaluation.baselines)
     out += row_head(row.name, false) + cell(number(row.quality)) + cell(number(row.quality_macro)) +
-           cell(number(row.cost_usd_per_1k)) + cell(number(row.seconds, 3)) + "</tr>";
+           cell(number(evaluation.costs_recorded ? row.cost_usd_per_1k : NAN)) +
+           cell(number(evaluation.seconds_recorded ? row.seconds : NAN, 3)) + "</tr>";
   return out + std::string(kTail);
 }
 
 std::string curves_table(const Evaluation& evaluation) {
-  std::string out = head({"method", "over zero router", "area", "area&thinsp;50", "QNC", "cost save", "perf gain",
-                          "Pareto distance", "oracle gap closed", "arena", "OptSel", "OptCost", "OptAcc", "recall@rare",
-                          "selection", "AUROC", "rank corr."});
+  std::string out = head({"method",
+                          "over zero router",
+                          "area",
+                          "area&thinsp;50",
+                          "QNC",
+                          "cost save",
+                          "perf gain",
+                          "Pareto distance",
+                          "oracle gap closed",
+                          "arena",
+                          "OptSel",
+                          "OptCost",
+                          "OptAcc",
+                          "recall@rare",
+                          "selection",
+                          "AUROC",
+                          "rank corr.",
+                          "TEP",
+                          "accuracy / W",
+                          "accuracy / J"});
   for (const auto& row : evaluation.methods) {
     out += row_head(row.name, row.name == evaluation.reference);
     const auto& curve = row.curve;
@@ -94,11 +112,15 @@ std::string curves_table(const Evaluation& evaluation) {
     out += cell(curve ? fmt::format("{:+.4f}", curve->perf_gain) : "&ndash;");
     out += cell(curve ? number(curve->pareto_distance) : "&ndash;");
     out += cell(curve ? number(curve->oracle_gap_closed, 3) : "&ndash;");
-    out += cell(number(row.arena)) + cell(number(row.optimality.selection, 3)) + cell(number(row.optimality.cost, 3)) +
+    out += cell(number(evaluation.costs_recorded ? row.arena : NAN)) + cell(number(row.optimality.selection, 3)) +
+           cell(number(evaluation.costs_recorded ? row.optimality.cost : NAN, 3)) +
            cell(number(row.optimality.accuracy, 3));
     out += cell(number(row.recall_at_rare, 3)) + cell(number(row.selection_accuracy, 3));
     out += cell(row.estimates ? number(row.estimates->auroc, 3) : "&ndash;");
-    out += cell(row.estimates ? number(row.estimates->spearman, 3) : "&ndash;") + "</tr>";
+    out += cell(row.estimates ? number(row.estimates->spearman, 3) : "&ndash;");
+    out += cell(row.elasticity ? number(row.elasticity->tep) : "&ndash;");
+    out += cell(row.energy ? number(row.energy->intelligence_per_watt, 6) : "&ndash;");
+    out += cell(row.energy ? number(row.energy->accuracy_per_joule, 6) : "&ndash;") + "</tr>";
   }
   return out + std::string(kTail);
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "thalamus/base/assert.h"
+#include "thalamus/math/elasticity.h"
 #include "thalamus/math/stats.h"
 
 namespace thalamus::eval {
@@ -184,6 +185,20 @@ std::optional<PairScores> score_pair(const Decided& decided, const Yardstick& ya
                     math::pair_metrics(outcome[strong], outcome[1 - strong], length).apgr};
 }
 
+std::optional<ElasticityScore> score_elasticity(const MethodScore& score, const Yardstick& yardstick) {
+  const learn::Baseline* base = nullptr;
+  for (const auto& baseline : yardstick.baselines) {
+    if (!baseline.name.starts_with(kSinglePrefix)) continue;
+    if (base == nullptr || baseline.result.cost_usd_mean < base->result.cost_usd_mean) base = &baseline;
+  }
+  if (base == nullptr || !(base->result.cost_usd_mean > 0) || !(base->result.quality_mean > 0)) return std::nullopt;
+  const auto found = math::elasticity(base->result.quality_mean, base->result.cost_usd_mean, score.quality,
+                                      score.cost_usd_per_1k / 1000);
+  ElasticityScore out{found.quality_gain, found.cost_gain, found.value};
+  if (found.better_for_less) out.tep.reset();
+  return out;
+}
+
 void score_outcomes(const Decided& decided, const Yardstick& yardstick, double lambda, MethodScore& score) {
   const OutcomeMatrix& outcomes = yardstick.outcomes;
   const auto mean_of = [&](std::string_view name) { return yardstick.baseline(name).quality_mean; };
@@ -253,7 +268,26 @@ MethodScore score_method(std::string name, Decided& decided, const Yardstick& ya
   if (!decided.estimates.has_preference) score.estimates = score_estimates(decided, yardstick);
   if (yardstick.has_costs()) score.curve = score_curve(decided, score, yardstick);
   score.pair = score_pair(decided, yardstick);
+  score.elasticity = score_elasticity(score, yardstick);
   return score;
+}
+
+std::optional<EnergyScores> score_energy(const Decided& decided, const trace::OutcomeTable& table,
+                                         std::span<const double> watts) {
+  if (watts.empty()) return std::nullopt;
+  std::vector<double> power;
+  std::vector<double> joules;
+  for (std::size_t row = 0; row < decided.choices.size(); ++row) {
+    if (decided.choices[row] < 0) return std::nullopt;
+    const auto model = static_cast<std::size_t>(decided.choices[row]);
+    if (std::isnan(watts[model])) return std::nullopt;
+    power.push_back(watts[model]);
+    joules.push_back(watts[model] * table.rows[row].cells[model].seconds);
+  }
+  const auto per_watt = intelligence_per_watt(decided.quality, power);
+  if (!per_watt) return std::nullopt;
+  const bool timed = std::none_of(joules.begin(), joules.end(), [](double value) { return std::isnan(value); });
+  return EnergyScores{*per_watt, timed ? accuracy_per_joule(decided.quality, joules) : std::nullopt};
 }
 
 std::vector<double> aiq_pseudo_values(std::span<const math::CurvePoint> hull, std::span<const VertexOutcomes> vertices,

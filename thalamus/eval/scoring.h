@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct Decided {
 
 /// Everything but what the bootstrap and the comparison with other methods add.
 [[nodiscard]] MethodScore score_method(std::string name, Decided& decided, const Yardstick& yardstick, double lambda);
+
+/// By the power of each model (NaN: unknown; empty: of none is known). Nothing where a chosen model's is unknown.
+[[nodiscard]] std::optional<EnergyScores> score_energy(const Decided& decided, const trace::OutcomeTable& table,
+                                                       std::span<const double> watts);
 
 /// First-order expansion of the average quality of a curve over [low, high], row by row: its mean is the AIQ, its
 /// spread gives the interval. `vertices` has the outcomes of each vertex of `hull`, row by row.

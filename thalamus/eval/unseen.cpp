@@ -274,8 +274,9 @@ std::vector<feature::FeatureSpec> specs_of(const route::MethodRecord& method) {
 
 }  // namespace
 
-Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, const trace::OutcomeTable& test,
+Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, trace::OutcomeTable test,
                                const UnseenOptions& options) {
+  CHECK_OK(check_method_names(options.methods));
   if (training.models != test.models)
     return fail(ErrorKind::kInvalidInput,
                 "the training and the test table have different models; keep the same with --models");
@@ -286,6 +287,9 @@ Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, const trace:
                 training.models.size(), kModelsMin);
   if (options.resamples == 0) return fail(ErrorKind::kInvalidInput, "resamples: 0 is too few");
   Unseen out;
+  if (const std::size_t left_out = drop_unrecorded(test); left_out > 0)
+    out.notes.push_back(fmt::format("{} test rows without any recorded quality are left out", left_out));
+  if (test.rows.empty()) return fail(ErrorKind::kInvalidInput, "there are no test rows with recorded quality");
   out.resamples = options.resamples;
   out.n_test = test.rows.size();
   out.models = training.models.size();

@@ -53,9 +53,10 @@ struct Unseen {
   std::vector<std::string> notes;
 };
 
-/// Training rows are divided once more, 6 to 1: the larger part fits the router, the smaller tells the new models.
-/// Costs in decisions are each model's mean on the smaller part.
-[[nodiscard]] Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, const trace::OutcomeTable& test,
+/// Test rows without any recorded quality are left out and counted. Training rows are divided once more, 6 to 1: the
+/// larger part fits the router, the smaller tells the new models. Costs in decisions are each model's mean on the
+/// smaller part.
+[[nodiscard]] Result<Unseen> evaluate_unseen(const trace::OutcomeTable& training, trace::OutcomeTable test,
                                              const UnseenOptions& options);
 [[nodiscard]] std::string to_text(const Unseen& unseen);
 [[nodiscard]] std::string to_json(const Unseen& unseen);

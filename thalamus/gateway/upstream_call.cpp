@@ -230,8 +230,18 @@ class UpstreamCall final : public Call {
     if (last != nullptr) return std::unexpected(last->result.error());
     if (verdict.failure == dispatch::FailureClass::kCancelled)
       return fail(ErrorKind::kCancelled, "{}: the client went away", target_.name);
+    if (every_key_is_dead())
+      return fail(ErrorKind::kUpstream, "{}: the provider has refused every key (check the provider's key)",
+                  target_.name);
     return fail(ErrorKind::kUnavailable, "{}: no endpoint takes calls now: each is resting or has failed too often",
                 target_.name);
+  }
+
+  [[nodiscard]] bool every_key_is_dead() const {
+    const dispatch::EndpointSet& endpoints = *target_.controls->endpoints;
+    for (std::size_t i = 0; i < endpoints.keys(); ++i)
+      if (!endpoints.key_view(i).dead) return false;
+    return true;
   }
 
   // The winner's facts, and what was lost on the way to them.

@@ -20,8 +20,8 @@ const trace::Cell kNoCell{};
 Status check_number(const trace::Row& row, const std::string& model, std::string_view field, double value,
                     double high) {
   if (std::isnan(value) || (value >= 0 && value <= high)) return {};
-  return fail(ErrorKind::kInvalidInput, "row '{}', model '{}': {} is {}, outside 0..{}", row.id, model, field, value,
-              high);
+  return fail(ErrorKind::kInvalidInput, "row '{}', model '{}': {} is {:g}, outside 0 to {:g}", row.id, model, field,
+              value, high);
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ namespace od = simdjson::ondemand;
 
 constexpr unsigned kDepthMax = 100;
 constexpr std::size_t kShownBytesMax = 60;
+constexpr double kAmountMax = 1e9;  // USD and seconds of one answer; what training takes
+constexpr double kTokensMax = 1e12;
 
 std::unexpected<Error> malformed(simdjson::error_code code) {
   return fail(ErrorKind::kInvalidInput, "malformed JSON: {}", simdjson::error_message(code));
@@ -161,10 +163,13 @@ Result<double> read_number(od::value& value, std::string_view field, std::string
   return number;
 }
 
-Result<double> read_at_least_zero(od::value& value, std::string_view field) {
+Result<double> read_amount(od::value& value, std::string_view field, double high) {
   TRY(const double number, read_number(value, field, "a number of at least 0"));
   if (number < 0)
     return fail(ErrorKind::kInvalidInput, "field '{}': expected a number of at least 0, got {}", field, number);
+  if (number > high)
+    return fail(ErrorKind::kInvalidInput, "field '{}': expected a number from 0 to {:g}, got {:g}", field, high,
+                number);
   return number;
 }
 
@@ -205,13 +210,13 @@ Result<Cell> read_cell(od::value& value, const std::string& place) {
     if (key == "quality") {
       TRY(cell.quality, read_quality(inner, field));
     } else if (key == "cost") {
-      TRY(cell.cost_usd, read_at_least_zero(inner, field));
+      TRY(cell.cost_usd, read_amount(inner, field, kAmountMax));
     } else if (key == "input_tokens") {
-      TRY(cell.input_tokens, read_at_least_zero(inner, field));
+      TRY(cell.input_tokens, read_amount(inner, field, kTokensMax));
     } else if (key == "output_tokens") {
-      TRY(cell.output_tokens, read_at_least_zero(inner, field));
+      TRY(cell.output_tokens, read_amount(inner, field, kTokensMax));
     } else if (key == "latency_s") {
-      TRY(cell.seconds, read_at_least_zero(inner, field));
+      TRY(cell.seconds, read_amount(inner, field, kAmountMax));
     } else if (key == "answer_hash") {
       TRY(const bool absent, is_null(inner));
       if (absent) return {};

@@ -56,6 +56,13 @@ python3-venv         brings pip where there is none
 LIST
 }
 
+packages_for_conformance() {
+  cat <<'LIST'
+python3              runs the clients and the tests
+python3-venv         an isolated place for Python packages
+LIST
+}
+
 # The packages of all purposes, each once; build is part of test and bench.
 list_packages() {
   local purpose
