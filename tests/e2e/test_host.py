@@ -271,8 +271,10 @@ class Client(unittest.TestCase):
                   f"{choice}: nothing else is said")
             deltas = [chunk.choices[0] for chunk in self.create(stream=True, **members) if chunk.choices]
             streamed = [piece for delta in deltas for piece in delta.delta.tool_calls or []]
-            check(len(streamed) == 1 and streamed[0].function.arguments == call.function.arguments
-                  and not any(delta.delta.content for delta in deltas), f"{choice}: a stream carries the same call")
+            arguments = "".join(piece.function.arguments or "" for piece in streamed)
+            check({piece.index for piece in streamed} == {0} and streamed[0].function.name == call.function.name
+                  and arguments == call.function.arguments and not any(delta.delta.content for delta in deltas),
+                  f"{choice}: a stream carries the same call")
         free = self.create(tools=tools, tool_choice="none", max_tokens=20, temperature=0).choices[0].message
         check(free.content == self.create(max_tokens=20, temperature=0).choices[0].message.content,
               "`none`: the tools are as if not given")

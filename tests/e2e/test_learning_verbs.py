@@ -294,8 +294,8 @@ class Options(Learning):
                     self.assertIn(f"{bad}: cannot write there", run(*arguments, code=3).stderr)
 
     def test_the_result_is_printed_though_the_file_cannot_be_written(self):
-        done = run("eval", "--data", self.table, "--methods", "global_mean", "--resamples", "100", "--json", "/dev/full",
-                   code=3)
+        done = run("eval", "--data", self.table, "--methods", "global_mean", "--resamples", "100",
+                   "--json", "/dev/full", code=3)
         self.assertIn("/dev/full", done.stderr)
         self.assertIn("best_single", done.stdout)
 

@@ -122,10 +122,12 @@ routes:
         cls.other.close()
 
     def attempts(self, headers):
-        records, _ = self.gateway.records()
-        for record in records:
-            if record["decision_id"] == headers["x-thalamus-decision"]:
-                return [(a["target"], a["status"]) for a in record["outcome"]["attempts"]]
+        until = time.monotonic() + 10  # a record may wait some milliseconds before it is written
+        while time.monotonic() < until:
+            for record in self.gateway.records()[0]:
+                if record["decision_id"] == headers["x-thalamus-decision"]:
+                    return [(a["target"], a["status"]) for a in record["outcome"]["attempts"]]
+            time.sleep(0.02)
         self.fail("no record")
 
     def ask(self, model, content, headers=None, **fields):
