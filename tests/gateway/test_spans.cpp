@@ -101,7 +101,7 @@ TEST(Spans, BelongToTheCallersTrace) {
   const auto onward = parse_traceparent(traceparent_of(turn.decision_id, turn.parent));
   ASSERT_TRUE(onward);
   EXPECT_EQ(onward->trace_id, turn.parent->trace_id);
-  EXPECT_EQ(onward->span_id, spans[0]["spanId"]);
+  EXPECT_EQ(onward->span_id, spans[0]["spanId"].get<std::string>());
   EXPECT_TRUE(onward->sampled);
 }
 
