@@ -37,7 +37,7 @@ inline constexpr std::size_t kAttemptsMax = 16;  ///< of one call
 
 struct RetryOptions {
   std::int64_t attempts_max = 3;
-  double fallback_wait_ms = 1'000;
+  double fallback_wait_ms = 0;  ///< a failure moves on at once while the plan has another target
   RetryBudgetOptions budget;
   BackoffOptions backoff;
 

@@ -34,7 +34,6 @@ struct CallContext {
   dispatch::ClientWait wait;              ///< how long the client waits
   std::optional<std::uint64_t> affinity;  ///< of the session, or of the prompt's beginning
   dispatch::PlanRest rest = dispatch::PlanRest::kLastTarget;
-  Nanoseconds reserve{};           ///< of the client's time, for the targets after this one
   std::uint32_t input_tokens = 0;  ///< estimated
   bool keep_answer = false;        ///< the operator opted in to recording content
   std::string_view traceparent;    ///< sent to the upstream; empty: none

@@ -82,10 +82,7 @@ Result<std::unique_ptr<dispatch::TargetControls>> make_controls(const Provider& 
   for (std::size_t i = 0; i < std::max<std::size_t>(1, provider.keys.size()); ++i)
     names.keys.push_back(fmt::format("{}-{}", provider.name, i + 1));
   TRY(const auto endpoints, base::parse_options<dispatch::EndpointOptions>(provider.endpoints));
-  // A failure moves on at once as long as the plan has another target; a provider may be given time instead.
-  base::OptionMap given = provider.retries;
-  given.emplace("fallback_wait_ms", "0");
-  TRY(const auto retries, base::parse_options<dispatch::RetryOptions>(given));
+  TRY(const auto retries, base::parse_options<dispatch::RetryOptions>(provider.retries));
   TRY(const auto hedge, base::parse_options<dispatch::HedgeOptions>(provider.hedge));
   TRY(auto set, dispatch::EndpointSet::make(std::move(names), endpoints));
   const dispatch::TimeLimits times{limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout,

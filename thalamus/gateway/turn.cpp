@@ -170,7 +170,6 @@ std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
       .wait = turn.decision.wait,
       .affinity = target < route.model_count ? affinity_of(turn, *route.upstream[target]) : std::nullopt,
       .rest = rest_of_plan(turn, target),
-      .reserve = {},
       .input_tokens = static_cast<std::uint32_t>(turn.core.estimates.input_tokens),
       .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
       .traceparent = turn.traceparent,

@@ -104,7 +104,6 @@ class UpstreamCall final : public Call {
     request.shape = context.request.stream ? dispatch::AnswerShape::kStream : dispatch::AnswerShape::kBuffered;
     request.affinity = context.affinity;
     request.rest = context.rest;
-    request.reserve = context.reserve;
     return request;
   }
 
