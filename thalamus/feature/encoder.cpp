@@ -63,7 +63,7 @@ class EncoderFeature final : public Feature {
   [[nodiscard]] bool ready(const Description& description) const noexcept override {
     return encoder_->remembers(description.text_hash);
   }
-  [[nodiscard]] bool request(const Description& description, std::function<void()> done) const override {
+  [[nodiscard]] bool request(const Description& description, std::function<void()>&& done) const override {
     std::call_once(started_, [&] { worker_ = std::make_unique<EncoderWorker>(encoder_); });
     return worker_->request(description.text, description.text_hash, std::move(done));
   }

@@ -62,7 +62,7 @@ class Feature {
   [[nodiscard]] virtual bool ready(const Description&) const noexcept { return true; }
   /// Of slow features: computes in the background what a transform needs, then calls `done` once, on a thread of its
   /// own. False, and `done` is dropped, where there is nothing to compute or too much waits already.
-  [[nodiscard]] virtual bool request(const Description&, std::function<void()>) const { return false; }
+  [[nodiscard]] virtual bool request(const Description&, std::function<void()>&&) const { return false; }
   virtual void save(base::ByteWriter& out) const = 0;
 };
 

@@ -132,7 +132,7 @@ bool FeatureSet::request(const Description& description, std::function<void()> d
   for (const auto& feature : features_) {
     if (feature->ready(description)) continue;
     parts->fetch_add(1);
-    if (feature->request(description, part_done)) {
+    if (feature->request(description, std::function<void()>(part_done))) {
       asked = true;
     } else {
       parts->fetch_sub(1);

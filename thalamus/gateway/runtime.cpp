@@ -123,7 +123,7 @@ Result<std::string> Runtime::child_for(const Provider& provider, const std::file
   }
   const ManagedModel& model = *provider.model_file;
   const std::filesystem::path socket = socket_folder / (provider.name + ".sock");
-  const std::string url = "unix:" + socket.string() + ":/v1";
+  std::string url = "unix:" + socket.string() + ":/v1";
   TRY(spec.endpoint, net::parse_base_url(url));
   spec.endpoint.base_path.clear();
   const std::filesystem::path host = host_executable();
@@ -204,12 +204,13 @@ void Runtime::append_target(RouteRuntime& route, std::size_t model) const {
 
 Result<dispatch::Policy*> Runtime::policy_for(const std::string& name, const base::OptionMap& options) {
   std::string key = name;
-  for (const auto& [option, value] : options) key += "," + option + "=" + value;
+  for (const auto& [option, value] : options) key.append(",").append(option).append("=").append(value);
   for (std::size_t i = 0; i < policies_.size(); ++i)
     if (policy_keys_[i] == key) return policies_[i].get();
   const dispatch::PolicyRecord* record = dispatch::find_policy(name);
   if (record == nullptr) return fail(ErrorKind::kInvalidInput, "unknown policy '{}'", name);
   std::vector<dispatch::TargetLimits> limits;
+  limits.reserve(config_.models.size());
   for (const ModelEntry& model : config_.models) limits.push_back(model.limits);
   TRY(auto policy, record->make(limits, options));
   policies_.push_back(std::move(policy));
@@ -276,6 +277,7 @@ const RouteRuntime* Runtime::find_route(std::string_view name) const noexcept {
 
 std::string Runtime::suggest(std::string_view name) const {
   std::vector<std::string> names;
+  names.reserve(routes_.size());
   for (const auto& route : routes_) names.push_back(route->name);
   return base::did_you_mean(name, names);
 }

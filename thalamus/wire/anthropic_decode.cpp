@@ -6,6 +6,7 @@
 #include "thalamus/wire/anthropic_format.h"
 #include "thalamus/wire/anthropic_message.h"
 #include "thalamus/wire/body_check.h"
+#include "thalamus/wire/body_members.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/json_value.h"
 
@@ -27,23 +28,13 @@ class RequestDecoder {
       : limits_(limits), purpose_(purpose), cursor_(body, limits.depth_max) {}
 
   Result<core::Request> decode() {
-    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, root_, "a JSON object");
-    CHECK_OK(enter_object(cursor_, root_));
-    std::string_view key;
-    while (cursor_.next_member(key)) CHECK_OK(member(key));
-    CHECK_OK(left(cursor_, root_));
-    if (!cursor_.finish()) return malformed(cursor_, root_);
+    CHECK_OK(read());
     return complete();
   }
 
  private:
-  using Reader = Status (RequestDecoder::*)(const Place&);
-  struct Member {
-    std::string_view name;
-    Reader read;
-  };
   // Only members that the gateway or a translation acts on; all others pass unread.
-  static constexpr std::array<Member, 15> members() noexcept {
+  static constexpr std::array<BodyMember<RequestDecoder>, 15> members() noexcept {
     return {{{"model", &RequestDecoder::model},
              {"messages", &RequestDecoder::messages},
              {"max_tokens", &RequestDecoder::max_tokens},
@@ -61,19 +52,12 @@ class RequestDecoder {
              {"thalamus", &RequestDecoder::contract}}};
   }
 
-  Status member(std::string_view key) {
+  Status read() {
     static constexpr auto kMembers = members();
-    const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
-    if (row == kMembers.end()) {
+    return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
       unread_.add(key);
       return skip_value(cursor_, root_);
-    }
-    const Place place(root_, row->name);
-    const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
-    if ((seen_ & bit) != 0) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
-    seen_ |= bit;
-    if (pass_null(cursor_)) return {};
-    return (this->*row->read)(place);
+    });
   }
 
   Result<core::Request> complete() {
@@ -281,7 +265,6 @@ class RequestDecoder {
   core::Request request_;
   core::Message system_;
   Unread unread_{request_.unread};
-  unsigned seen_ = 0;
   bool adaptive_ = false;
 };
 

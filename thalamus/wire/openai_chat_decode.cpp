@@ -4,6 +4,7 @@
 
 #include "thalamus/base/text.h"
 #include "thalamus/wire/body_check.h"
+#include "thalamus/wire/body_members.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/openai_chat_format.h"
@@ -25,23 +26,13 @@ class RequestDecoder {
       : limits_(limits), cursor_(body, limits.depth_max) {}
 
   Result<core::Request> decode() {
-    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, root_, "a JSON object");
-    CHECK_OK(enter_object(cursor_, root_));
-    std::string_view key;
-    while (cursor_.next_member(key)) CHECK_OK(member(key));
-    CHECK_OK(left(cursor_, root_));
-    if (!cursor_.finish()) return malformed(cursor_, root_);
+    CHECK_OK(read());
     return complete();
   }
 
  private:
-  using Reader = Status (RequestDecoder::*)(const Place&);
-  struct Member {
-    std::string_view name;
-    Reader read;
-  };
   // Only members that the gateway or a local target acts on; all others pass unread.
-  static constexpr std::array<Member, 21> members() noexcept {
+  static constexpr std::array<BodyMember<RequestDecoder>, 21> members() noexcept {
     return {{{"model", &RequestDecoder::model},
              {"messages", &RequestDecoder::messages},
              {"stream", &RequestDecoder::stream},
@@ -65,20 +56,12 @@ class RequestDecoder {
              {"user", &RequestDecoder::user}}};
   }
 
-  Status member(std::string_view key) {
+  Status read() {
     static constexpr auto kMembers = members();
-    const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
-    if (row == kMembers.end()) {
+    return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
       if (request_.unread.size() < kUnreadMax) request_.unread.emplace_back(key.substr(0, kUnreadBytesMax));
       return skip_value(cursor_, root_);
-    }
-    // Two readers of one body could each take another of two equal keys: what we act on must be unique.
-    const Place place(root_, row->name);
-    const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
-    if ((seen_ & bit) != 0) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
-    seen_ |= bit;
-    if (pass_null(cursor_)) return {};
-    return (this->*row->read)(place);
+    });
   }
 
   Result<core::Request> complete() {
@@ -290,7 +273,6 @@ class RequestDecoder {
   JsonCursor cursor_;
   Place root_{"body"};
   core::Request request_;
-  unsigned seen_ = 0;
   std::optional<std::uint32_t> max_tokens_;
   std::optional<std::uint32_t> max_completion_tokens_;
   std::uint32_t top_logprobs_ = 0;

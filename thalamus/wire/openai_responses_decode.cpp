@@ -4,6 +4,7 @@
 
 #include "thalamus/wire/body_check.h"
 #include "thalamus/wire/body_edits.h"
+#include "thalamus/wire/body_members.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
@@ -23,23 +24,13 @@ class ResponsesDecoder {
       : limits_(limits), cursor_(body, limits.depth_max) {}
 
   Result<core::Request> decode() {
-    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, root_, "a JSON object");
-    CHECK_OK(enter_object(cursor_, root_));
-    std::string_view key;
-    while (cursor_.next_member(key)) CHECK_OK(member(key));
-    CHECK_OK(left(cursor_, root_));
-    if (!cursor_.finish()) return malformed(cursor_, root_);
+    CHECK_OK(read());
     return complete();
   }
 
  private:
-  using Reader = Status (ResponsesDecoder::*)(const Place&);
-  struct Member {
-    std::string_view name;
-    Reader read;
-  };
   // Only members that the gateway or a local target acts on; all others pass unread.
-  static constexpr std::array<Member, 23> members() noexcept {
+  static constexpr std::array<BodyMember<ResponsesDecoder>, 23> members() noexcept {
     return {{{"model", &ResponsesDecoder::model},
              {"input", &ResponsesDecoder::input},
              {"instructions", &ResponsesDecoder::instructions},
@@ -65,28 +56,18 @@ class ResponsesDecoder {
              {"thalamus", &ResponsesDecoder::contract}}};
   }
 
-  Status member(std::string_view key) {
-    static constexpr auto kMembers = members();
-    const auto row = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == key; });
-    if (row == kMembers.end()) {
-      const std::string name(key.substr(0, kUnreadBytesMax));
-      if (!pass_null(cursor_)) {
-        unread(name);
-        return skip_value(cursor_, root_);
-      }
-      return left(cursor_, root_);
-    }
-    // Two readers of one body could each take another of two equal keys: what we act on must be unique.
-    const Place place(root_, row->name);
-    const unsigned bit = 1U << static_cast<unsigned>(row - kMembers.begin());
-    if ((seen_ & bit) != 0) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
-    seen_ |= bit;
-    if (pass_null(cursor_)) return {};
-    return (this->*row->read)(place);
-  }
-
   void unread(std::string name) {
     if (request_.unread.size() < kUnreadMax) request_.unread.push_back(std::move(name));
+  }
+
+  Status read() {
+    static constexpr auto kMembers = members();
+    return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
+      const std::string name(key.substr(0, kUnreadBytesMax));
+      if (pass_null(cursor_)) return left(cursor_, root_);
+      unread(name);
+      return skip_value(cursor_, root_);
+    });
   }
 
   Result<core::Request> complete() {
@@ -361,7 +342,6 @@ class ResponsesDecoder {
   JsonCursor cursor_;
   Place root_{"body"};
   core::Request request_;
-  unsigned seen_ = 0;
   std::string instructions_;
   std::string safety_identifier_;
 };
