@@ -116,7 +116,7 @@ inline Awaitable<void> echo(HttpRequest& request, Responder& responder) {
   const std::string text = request.method + " " + request.path + "?" + request.query + " " + request.body;
   static_cast<void>(co_await responder.send(200, headers, text));
 }
-inline std::string error_body_of_tests(int status, std::string_view message) {
+inline std::string error_body_of_tests(int status, std::string_view message, std::string_view) {
   return fmt::format("{{\"status\":{},\"message\":\"{}\"}}", status, message);
 }
 

@@ -222,7 +222,9 @@ int main(int argc, char** argv) {
   if (!acceptor) return 3;
   const net::ServerLimits limits;
   const net::Handler handler = answer;
-  const net::ErrorBody error_body = [](int, std::string_view message) { return std::string(message); };
+  const net::ErrorBody error_body = [](int, std::string_view message, std::string_view) {
+    return std::string(message);
+  };
   const base::SystemClock clock;
   net::Gate gate;
   asio::signal_set signals(context, SIGTERM, SIGINT);

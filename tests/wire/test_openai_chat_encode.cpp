@@ -115,7 +115,7 @@ TEST(OpenAiEncode, StreamsRoleTextFinishUsageAndTheEnd) {
   EXPECT_EQ(data[5], "[DONE]");
 }
 
-TEST(OpenAiEncode, StreamsToolCallsPieceByPieceEvenWhereTheyInterleave) {
+TEST(OpenAiEncode, StreamsToolCallsOneAfterTheOtherEvenWhereTheyInterleave) {
   const std::vector<core::Delta> deltas{call_delta(0, "c1", "f"), arguments_delta(0, "{\"a\""),
                                         call_delta(1, "c2", "g"), arguments_delta(1, "{}"), arguments_delta(0, ":1}")};
   const std::string stream = stream_of(deltas, false, core::Finish::kToolCalls);
@@ -123,7 +123,9 @@ TEST(OpenAiEncode, StreamsToolCallsPieceByPieceEvenWhereTheyInterleave) {
   ASSERT_EQ(data.size(), 8U);
   EXPECT_EQ(json::parse(data[1])["choices"][0]["delta"]["tool_calls"][0],
             json::parse(R"({"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}})"));
-  EXPECT_EQ(json::parse(data[4])["choices"][0]["delta"]["tool_calls"][0],
+  EXPECT_EQ(json::parse(data[3])["choices"][0]["delta"]["tool_calls"][0],
+            json::parse(R"({"index":0,"function":{"arguments":":1}"}})"));
+  EXPECT_EQ(json::parse(data[5])["choices"][0]["delta"]["tool_calls"][0],
             json::parse(R"({"index":1,"function":{"arguments":"{}"}})"));
   EXPECT_EQ(json::parse(data[6])["choices"][0]["finish_reason"], "tool_calls");
   EXPECT_EQ(data[7], "[DONE]");

@@ -212,7 +212,25 @@ TEST(ResponsesEncode, MarksWhatWasCut) {
                                    core::Finish::kLength)),
             "");
   EXPECT_EQ(events.response()["output"][0]["status"], "incomplete");
-  EXPECT_EQ(events.response()["output"][1]["status"], "completed");
+  EXPECT_EQ(events.response()["output"][1]["status"], "incomplete");
+  ResponseEvents later;
+  ASSERT_EQ(later.check(stream_of({call_delta(0, "c1", "f"), arguments_delta(0, "{}"), text_delta("and")},
+                                  core::Finish::kLength)),
+            "");
+  EXPECT_EQ(later.response()["output"][0]["status"], "completed");
+  EXPECT_EQ(later.response()["output"][1]["status"], "incomplete");
+}
+
+TEST(ResponsesEncode, ARefusalThatWasSaidIsAWholeAnswer) {
+  const std::string stream = stream_of({piece(core::DeltaKind::kRefusal, "no")}, core::Finish::kContentFilter);
+  ResponseEvents events;
+  ASSERT_EQ(events.check(stream), "");
+  EXPECT_EQ(events.response()["status"], "completed");
+  core::Answer answer = sample();
+  answer.text.clear();
+  answer.refusal = "no";
+  answer.finish = core::Finish::kContentFilter;
+  EXPECT_EQ(events.response(), json::parse(responses().encode_answer(answer)));
 }
 
 TEST(ResponsesEncode, TellsAFailureTwiceAndEndsTheResponse) {
@@ -270,7 +288,10 @@ TEST(ResponsesEncode, HoldsTheGrammarWhateverOrderThePiecesHave) {
 void expect_same(const core::Answer& back, const core::Answer& answer, std::uint64_t seed) {
   EXPECT_EQ(back.text, answer.text) << "seed " << seed;
   EXPECT_EQ(back.refusal, answer.refusal) << "seed " << seed;
-  EXPECT_EQ(back.finish, answer.finish) << "seed " << seed;
+  // The protocol tells a refusal by its part alone.
+  const bool refused = answer.finish == core::Finish::kContentFilter && !answer.refusal.empty();
+  const core::Finish whole = answer.tool_calls.empty() ? core::Finish::kStop : core::Finish::kToolCalls;
+  EXPECT_EQ(back.finish, refused ? whole : answer.finish) << "seed " << seed;
   EXPECT_EQ(back.usage, answer.usage) << "seed " << seed;
   ASSERT_EQ(back.tool_calls.size(), answer.tool_calls.size()) << "seed " << seed;
   for (std::size_t i = 0; i < back.tool_calls.size(); ++i) {

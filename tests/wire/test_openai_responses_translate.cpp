@@ -269,7 +269,7 @@ TEST(ResponsesTranslate, RefusalsIncompleteAnswersAndUsageCarryOver) {
     const auto again = to->read_answer(to->encode_answer(read->answer));
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_EQ(again->answer.refusal, "I will not");
-    EXPECT_EQ(again->answer.finish, core::Finish::kContentFilter);
+    EXPECT_EQ(again->answer.finish, core::Finish::kStop) << "OpenAI ends a refusal as any other answer";
     EXPECT_EQ(again->answer.usage, answer.usage);
   }
   const auto read = responses().read_answer(responses().encode_answer(answer));

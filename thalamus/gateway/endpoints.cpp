@@ -35,7 +35,7 @@ net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, s
   net::Headers headers = json_headers();
   headers.add("allow", allowed);
   const std::string message = fmt::format("{} takes {} only", path, allowed);
-  std::string body = http_error_body(405, message);
+  std::string body = http_error_body(405, message, path);
   co_await send_text(responder, 405, std::move(headers), std::move(body));
 }
 
@@ -174,7 +174,7 @@ net::Awaitable<void> not_found(net::Responder& responder, std::string method, st
       "POST /v1/messages/count_tokens, POST /v1/responses, POST /v1/embeddings, POST /v1/decision, GET /v1/models, "
       "GET /healthz, GET /readyz",
       method, path);
-  co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
+  co_await send_text(responder, 404, json_headers(), http_error_body(404, message, path));
 }
 
 net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRequest& request,
@@ -268,7 +268,7 @@ net::Awaitable<void> serve_admin(Shared& shared, Facts& facts, net::HttpRequest&
     const std::string message = fmt::format(
         "no such path: {}; this listener has /metrics, /healthz, /admin/status, /admin/config, /admin/reload",
         request.path);
-    co_await send_text(responder, 404, json_headers(), http_error_body(404, message));
+    co_await send_text(responder, 404, json_headers(), http_error_body(404, message, request.path));
   }
 }
 
@@ -286,12 +286,15 @@ net::Handler admin_handler(Shared& shared, Facts& facts) {
   };
 }
 
-std::string http_error_body(int status, std::string_view message) {
+std::string http_error_body(int status, std::string_view message, std::string_view path) {
+  const bool anthropic = path.starts_with("/v1/messages");
   std::optional<ErrorKind> kind;
   if (status == 404) kind = ErrorKind::kNotFound;
   if (status == 413) kind = ErrorKind::kTooLarge;
   if (status == 503) kind = ErrorKind::kUnavailable;
-  if (kind) return wire::find_format("openai")->encode_error({*kind, std::string(message), {}});
+  if (anthropic && !kind) kind = status >= 500 ? ErrorKind::kInternal : ErrorKind::kInvalidInput;
+  if (kind)
+    return wire::find_format(anthropic ? "anthropic" : "openai")->encode_error({*kind, std::string(message), {}});
   base::JsonWriter out;
   out.begin_object().key("error").begin_object().field("message", message);
   out.field("type", status >= 500 ? "server_error" : "invalid_request_error");

@@ -29,7 +29,7 @@ class Facts {
 [[nodiscard]] net::Handler main_handler(CoreState& core, const Facts& facts);
 /// GET /metrics, GET /healthz, GET /admin/status, GET /admin/config, POST /admin/reload.
 [[nodiscard]] net::Handler admin_handler(Shared& shared, Facts& facts);
-/// The body of the HTTP layer's own errors, in OpenAI's shape.
-[[nodiscard]] std::string http_error_body(int status, std::string_view message);
+/// The body of the HTTP layer's own errors, in the shape of the protocol that is spoken at `path`, else in OpenAI's.
+[[nodiscard]] std::string http_error_body(int status, std::string_view message, std::string_view path);
 
 }  // namespace thalamus::gateway

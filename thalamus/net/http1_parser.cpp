@@ -249,12 +249,14 @@ std::expected<void, Refusal> RequestParser::Impl::check_head() {
     expects_continue = true;
   }
   const std::uint64_t length = parser->content_length().value_or(0);
+  // The path first: it says in which shape the client reads its errors.
+  if (auto split = split_target(); !split) return split;
   if (length > limits.body_bytes_max) return refuse(413, too_long());
   BodyReader::Framing how = BodyReader::Framing::kNone;
   if (framing.content_lengths == 1) how = BodyReader::Framing::kLength;
   if (framing.transfer_encodings == 1) how = BodyReader::Framing::kChunked;
   body.begin(how, length, limits.body_bytes_max);
-  return split_target();
+  return {};
 }
 
 std::expected<void, Refusal> RequestParser::Impl::split_target() {

@@ -198,13 +198,13 @@ Awaitable<void> Http2ServerConnection::answer(Http2Responder& responder) {
   Headers headers;
   headers.add("Content-Type", "application/json");
   if (stream.refusal) {
-    const std::string body = error_body_(stream.refusal->status, stream.refusal->message);
+    const std::string body = error_body_(stream.refusal->status, stream.refusal->message, stream.request.path);
     static_cast<void>(co_await responder.send(stream.refusal->status, headers, body));
     co_return;
   }
   co_await call_handler(responder);
   if (responder.started() || stream.closed || gone_) co_return;
-  const std::string body = error_body_(500, "the request was not answered");
+  const std::string body = error_body_(500, "the request was not answered", stream.request.path);
   static_cast<void>(co_await responder.send(500, headers, body));
 }
 

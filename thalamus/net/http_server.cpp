@@ -312,7 +312,7 @@ Awaitable<void> ServerConnection::answer() {
   if (answer_ == Answer::kNone && !write_failed_) {
     Headers headers;
     headers.add("Content-Type", "application/json");
-    const std::string body = error_body_(500, "the request was not answered");
+    const std::string body = error_body_(500, "the request was not answered", request_.path);
     static_cast<void>(co_await send(500, headers, body));
   }
   handling_ = false;
@@ -430,7 +430,7 @@ Awaitable<void> ServerConnection::refuse() {
   Headers headers;
   headers.add("Content-Type", "application/json");
   closing_ = true;
-  const std::string body = error_body_(refusal_.status, refusal_.message);
+  const std::string body = error_body_(refusal_.status, refusal_.message, request_.path);
   static_cast<void>(co_await send(refusal_.status, headers, body));
 }
 

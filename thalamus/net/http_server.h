@@ -55,8 +55,9 @@ class Responder {
 
 /// A handler that returns without answering makes the server answer 500.
 using Handler = std::function<Awaitable<void>(HttpRequest&, Responder&)>;
-/// Makes the body of the server's own errors (malformed HTTP, limits): status and message -> JSON body.
-using ErrorBody = std::function<std::string(int status, std::string_view message)>;
+/// Makes the body of the server's own errors (malformed HTTP, limits): status, message and, where the head was read,
+/// the request's path -> JSON body.
+using ErrorBody = std::function<std::string(int status, std::string_view message, std::string_view path)>;
 
 /// Everything in flight on one core, so that a stop can tell idle connections to go and wait for zero. All but the
 /// queries belong to the core's thread.

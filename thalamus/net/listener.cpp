@@ -131,7 +131,7 @@ namespace {
 Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const char* reason, const ErrorBody* error_body,
                                   const base::Clock* clock, Gate* gate) {
   const Gate::Pass pass(*gate);
-  const std::string body = (*error_body)(503, reason);
+  const std::string body = (*error_body)(503, reason, {});
   std::string head;
   append_status_line(head, 503);
   head.append("Content-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: ");

@@ -7,6 +7,7 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/wire/anthropic_format.h"
 #include "thalamus/wire/anthropic_message.h"
+#include "thalamus/wire/object_scan.h"
 #include "thalamus/wire/sse.h"
 
 namespace thalamus::wire {
@@ -69,49 +70,6 @@ void write_thought(JsonWriter& writer, const core::Part& part) {
 void write_text(JsonWriter& writer, const std::string& text) {
   if (!text.empty()) writer.begin_object().field("type", "text").field("text", text).end_object();
 }
-
-/// Follows the arguments of a call to the end of their object.
-class ObjectScan {
- public:
-  /// How many of the bytes belong to the object, white space before it included.
-  std::size_t feed(std::string_view bytes) noexcept {
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      if (complete()) return i;
-      step(bytes[i]);
-    }
-    return bytes.size();
-  }
-  [[nodiscard]] bool begun() const noexcept { return begun_; }
-  /// It begins with something else than a brace.
-  [[nodiscard]] bool is_text() const noexcept { return is_text_; }
-  [[nodiscard]] bool complete() const noexcept { return begun_ && !is_text_ && depth_ == 0; }
-
- private:
-  void step(char c) noexcept {
-    if (is_text_) return;
-    if (!begun_) {
-      if (c == ' ' || c == '\t' || c == '\r' || c == '\n') return;
-      begun_ = true;
-      is_text_ = c != '{';
-      depth_ = 1;
-    } else if (in_string_) {
-      in_string_ = escaped_ || c != '"';
-      escaped_ = !escaped_ && c == '\\';
-    } else if (c == '"') {
-      in_string_ = true;
-    } else if (c == '{' || c == '[') {
-      ++depth_;
-    } else if (c == '}' || c == ']') {
-      --depth_;
-    }
-  }
-
-  std::size_t depth_ = 0;
-  bool begun_ = false;
-  bool is_text_ = false;
-  bool in_string_ = false;
-  bool escaped_ = false;
-};
 
 enum class BlockKind : std::uint8_t { kText, kThinking, kRedacted, kTool };
 

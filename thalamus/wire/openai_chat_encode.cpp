@@ -2,6 +2,7 @@
 #include <array>
 
 #include "thalamus/base/json_writer.h"
+#include "thalamus/wire/call_order.h"
 #include "thalamus/wire/openai_chat_format.h"
 #include "thalamus/wire/openai_chat_message.h"
 
@@ -201,7 +202,7 @@ std::string OpenAiChat::encode_answer(const core::Answer& answer) const {
 }
 
 std::unique_ptr<StreamWriter> OpenAiChat::write_stream(StreamHead head) const {
-  return std::make_unique<ChunkWriter>(std::move(head));
+  return in_call_order(std::make_unique<ChunkWriter>(std::move(head)));
 }
 
 }  // namespace thalamus::wire

@@ -106,13 +106,15 @@ std::string call_id(const std::string& id, const std::string& response, const st
 }
 
 /// The protocol has no word for a broken answer; "max_output_tokens" says that it is not whole.
-ResponseEnd end_of(core::Finish finish) noexcept {
+ResponseEnd end_of(core::Finish finish, bool refused) noexcept {
   ResponseEnd end;
   switch (finish) {
     case core::Finish::kLength:
     case core::Finish::kError:
     case core::Finish::kCancelled: end.incomplete_reason = "max_output_tokens"; break;
-    case core::Finish::kContentFilter: end.incomplete_reason = "content_filter"; break;
+    case core::Finish::kContentFilter:
+      if (!refused) end.incomplete_reason = "content_filter";
+      break;
     case core::Finish::kStop:
     case core::Finish::kToolCalls:
     case core::Finish::kUnknown: break;
@@ -177,7 +179,7 @@ void write_response(JsonWriter& writer, const ResponseHead& head, const std::vec
 
 std::string OpenAiResponses::encode_answer(const core::Answer& answer) const {
   const ResponseHead head{response_id(answer.id), answer.created_unix_s, answer.model};
-  ResponseEnd end = end_of(answer.finish);
+  ResponseEnd end = end_of(answer.finish, !answer.refusal.empty());
   end.usage = &answer.usage;
   std::vector<OutputItem> items = items_of(answer, head.id);
   if (end.status == "incomplete" && !items.empty()) items.back().status = "incomplete";

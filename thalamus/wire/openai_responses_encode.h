@@ -43,8 +43,8 @@ struct ResponseEnd {
   const core::Usage* usage = nullptr;       ///< null and unknown ones are written as null
   const OpenAiError* error = nullptr;       ///< of "failed"
 };
-/// `usage` is left null.
-[[nodiscard]] ResponseEnd end_of(core::Finish finish) noexcept;
+/// `usage` is left null. A refusal that was said is a whole answer.
+[[nodiscard]] ResponseEnd end_of(core::Finish finish, bool refused) noexcept;
 
 void write_part(base::JsonWriter& writer, const OutputPart& part);
 void write_summary_part(base::JsonWriter& writer, std::string_view text);

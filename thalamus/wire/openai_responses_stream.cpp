@@ -3,6 +3,8 @@
 #include <map>
 #include <optional>
 
+#include "thalamus/wire/call_order.h"
+#include "thalamus/wire/object_scan.h"
 #include "thalamus/wire/openai_responses_encode.h"
 #include "thalamus/wire/openai_responses_error.h"
 #include "thalamus/wire/openai_responses_format.h"
@@ -47,10 +49,9 @@ class EventWriter final : public StreamWriter {
 
   void end(const StreamEnd& tail, std::string& out) override {
     if (items_.empty()) open_part(false, out);
-    ResponseEnd end = end_of(tail.finish);
+    ResponseEnd end = end_of(tail.finish, refused_);
     end.usage = &tail.usage;
-    // What was written last is what was cut.
-    if (end.status == "incomplete" && !items_[last_].done) items_[last_].status = "incomplete";
+    if (end.status == "incomplete") mark_cut();
     close_thought(out);
     close_message(out);
     for (std::size_t i = 0; i < items_.size(); ++i)
@@ -135,6 +136,7 @@ class EventWriter final : public StreamWriter {
     if (text.empty()) return;
     open_part(refusal, out);
     last_ = *message_;
+    refused_ = refused_ || refusal;
     items_[*message_].parts.back().text += text;
     part_event(out, refusal ? "response.refusal.delta" : "response.output_text.delta", [&](JsonWriter& writer) {
       writer.field("delta", text);
@@ -257,23 +259,26 @@ class EventWriter final : public StreamWriter {
     items_[index].call.name = delta.name;
     calls_[delta.index] = index;
     added(index, out);
-    const auto early = early_.extract(delta.index);
-    if (!early.empty()) add_arguments(index, early.mapped(), out);
   }
 
   void arguments(const core::Delta& delta, std::string& out) {
-    if (delta.text.empty()) return;
-    const auto known = calls_.find(delta.index);
-    if (known != calls_.end()) return add_arguments(known->second, delta.text, out);
-    // An item needs its name first.
-    early_[delta.index] += delta.text;
+    const auto call = calls_.find(delta.index);
+    if (delta.text.empty() || call == calls_.end()) return;
+    last_ = call->second;
+    items_[last_].call.arguments += delta.text;
+    item_event(out, "response.function_call_arguments.delta", last_,
+               [&](JsonWriter& writer) { writer.field("delta", delta.text); });
   }
 
-  void add_arguments(std::size_t index, const std::string& text, std::string& out) {
-    last_ = index;
-    items_[index].call.arguments += text;
-    item_event(out, "response.function_call_arguments.delta", index,
-               [&](JsonWriter& writer) { writer.field("delta", text); });
+  // What was written last is what was cut, and every call whose arguments are not whole.
+  void mark_cut() {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      OutputItem& item = items_[i];
+      if (item.done) continue;
+      ObjectScan scan;
+      if (item.kind == Kind::kCall) scan.feed(item.call.arguments);
+      if (item.kind == Kind::kCall ? !scan.complete() : i == last_) item.status = "incomplete";
+    }
   }
 
   void close_call(std::size_t index, std::string& out) {
@@ -286,17 +291,17 @@ class EventWriter final : public StreamWriter {
   ResponseHead head_;
   std::uint64_t sequence_number_ = 0;
   std::vector<OutputItem> items_;
+  bool refused_ = false;
   std::size_t last_ = 0;                        // the item written to last
   std::optional<std::size_t> message_;          // the one that is open
   std::optional<std::size_t> thought_;          // likewise
   std::map<std::uint32_t, std::size_t> calls_;  // the item of each call
-  std::map<std::uint32_t, std::string> early_;  // arguments of calls that have not begun
 };
 
 }  // namespace
 
 std::unique_ptr<StreamWriter> OpenAiResponses::write_stream(StreamHead head) const {
-  return std::make_unique<EventWriter>(std::move(head));
+  return in_call_order(std::make_unique<EventWriter>(std::move(head)));
 }
 
 }  // namespace thalamus::wire
