@@ -450,6 +450,20 @@ class Records(unittest.TestCase):
             gateway.close()
             subprocess.run(["umount", folder])
 
+    def test_a_stream_that_says_nothing_is_left_at_the_limit_for_its_first_token(self):
+        config = routes_config(self.upstream.port, {"mute": ["silent", "ok"]})
+        gateway = Gateway(config.replace("idle_ms: 400, total_ms: 5000", "idle_ms: 60000, total_ms: 90000"))
+        try:
+            status, _, data = gateway.chat("mute", stream=True)
+            self.assertEqual(status, 200)
+            self.assertEqual(frames(data)[-1], "[DONE]")
+            gateway.stop()
+            records, _ = gateway.records()
+            attempts = records[0]["outcome"]["attempts"]
+            self.assertEqual([attempt["target"] for attempt in attempts], ["t-silent", "t-ok"], attempts)
+        finally:
+            gateway.close()
+
     def test_a_stop_is_quick_when_idle_and_waits_for_streams(self):
         begun = time.monotonic()
         self.assertEqual(self.gateway.stop(), 0)

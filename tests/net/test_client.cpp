@@ -260,6 +260,29 @@ TEST(Client, GivesUpOnSilenceBeforeAndWithinTheAnswer) {
   }
 }
 
+Awaitable<Error> read_briefly(Rig& rig) {
+  const HttpCall request = post("/x", "");
+  const CallLimits limits;
+  auto exchange = co_await rig.client.send(rig.endpoint, request, limits, nullptr);
+  if (!exchange) co_return exchange.error();
+  const auto first = co_await (*exchange)->read();
+  if (!first) co_return first.error();
+  (*exchange)->read_until(rig.clock.now() + Nanoseconds::from_ms(15));
+  const auto second = co_await (*exchange)->read();
+  co_return second ? Error{ErrorKind::kInternal, "the silence was read", {}} : second.error();
+}
+
+TEST(Client, AReadMayBeBoundedMoreTightlyThanTheCall) {
+  Script script{.steps = {{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", false}}, .seen = {}};
+  Rig rig;
+  const auto listener = rig.network.listen("upstream", 80).value();
+  asio::co_spawn(rig.context, serve_script(listener.get(), &script), asio::detached);
+  EXPECT_EQ(run(rig.context, read_briefly(rig)).kind, ErrorKind::kTimeout);
+  listener->close();
+  rig.client.clear();
+  EXPECT_TRUE(run_dry(rig.context));
+}
+
 TEST(Client, KeepsItsDeadlineOverAll) {
   Rig rig;
   rig.serve();

@@ -3,18 +3,30 @@
 // free one, printed). The path says the protocol: /v1/chat/completions, /v1/messages, /v1/responses, with or without
 // "/v1".
 //
-//   ok            a short answer, buffered or in 3 pieces             ok-50         the same in 50 pieces
-//   status-503    that status with the protocol's error body          status-429-later  the same with Retry-After: 1
-//   empty         no content                                          error-in-200  a stream whose first frame is an
-//   error garbage       200 and no JSON                                     cut-before    closes before the first
-//   content cut-after     closes after some content                           late-error    an error frame after some
-//   content stall         never answers                                       stall-after   some content, then silence
-//   slow-200      answers after 200 ms                                drip-50       30 pieces, 50 ms apart
-//   echo          answers with the request body it got                usage-null    "usage":null on each frame
-//   flaky-2       503 twice for the same text, then an answer         tools         two calls at once, then their
-//   result reason        a signed thought, then text                         refuse        a refusal json
-//   {"name":"Ada","age":36}                             length        cut by its token limit cached        usage of
-//   cached and written tokens
+//   ok               a short answer, buffered or in 3 pieces
+//   ok-50            the same in 50 pieces
+//   status-503       that status with the protocol's error body
+//   status-429-later the same with Retry-After: 1
+//   empty            no content
+//   error-in-200     a stream whose first frame is an error
+//   garbage          200 and no JSON
+//   cut-before       closes before the first content
+//   cut-after        closes after some content
+//   late-error       an error frame after some content
+//   stall            never answers
+//   silent           a stream begins and brings nothing
+//   stall-after      some content, then silence
+//   slow-200         answers after 200 ms
+//   drip-50          30 pieces, 50 ms apart
+//   echo             answers with the request body it got
+//   usage-null       "usage":null on each frame
+//   flaky-2          503 twice for the same text, then an answer
+//   tools            two calls at once, then their result
+//   reason           a signed thought, then text
+//   refuse           a refusal
+//   json             {"name":"Ada","age":36}
+//   length           cut by its token limit
+//   cached           usage of cached and written tokens
 #include <fmt/format.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -91,7 +103,7 @@ wire::StreamEnd end_of(const Script& script) {
 std::string frames_of(wire::StreamWriter& writer, const Script& script) {
   std::string frames;
   writer.start(frames);
-  if (script.fault == Break::kCutBefore) return frames;
+  if (script.fault == Break::kCutBefore || script.fault == Break::kSilent) return frames;
   if (script.fault != Break::kEmpty)
     for (const core::Delta& delta : script.deltas) writer.write(delta, frames);
   const bool broken =
@@ -132,7 +144,8 @@ asio::awaitable<void> stream(const wire::Format& format, const core::Request& re
   const net::Headers headers = typed("text/event-stream");
   Status sent = co_await responder.start(200, headers, frames);
   if (!sent || script.fault == Break::kCutBefore || script.fault == Break::kCutAfter) co_return;
-  if (script.fault == Break::kStallAfter) co_await pause(kForever, responder.client_gone());
+  if (script.fault == Break::kStallAfter || script.fault == Break::kSilent)
+    co_await pause(kForever, responder.client_gone());
   if (script.fault == Break::kLateError) {
     const std::string late = format.encode_stream_error({ErrorKind::kUpstream, "late scripted failure", {}});
     sent = co_await responder.write(late);

@@ -116,13 +116,14 @@ bool set_content(std::string_view command, const core::Request& request, Script&
 }
 
 bool set_fault(std::string_view command, Script& script) {
-  static constexpr std::array<std::pair<std::string_view, Break>, 10> kFaults{{{"empty", Break::kEmpty},
+  static constexpr std::array<std::pair<std::string_view, Break>, 11> kFaults{{{"empty", Break::kEmpty},
                                                                                {"error-in-200", Break::kErrorFirst},
                                                                                {"garbage", Break::kGarbage},
                                                                                {"cut-before", Break::kCutBefore},
                                                                                {"cut-after", Break::kCutAfter},
                                                                                {"late-error", Break::kLateError},
                                                                                {"stall", Break::kStall},
+                                                                               {"silent", Break::kSilent},
                                                                                {"stall-after", Break::kStallAfter},
                                                                                {"usage-null", Break::kNullUsage},
                                                                                {"ok", Break::kNone}}};

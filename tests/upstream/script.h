@@ -20,6 +20,7 @@ enum class Break {
   kCutAfter,    ///< closes after some content
   kLateError,   ///< an error frame after some content
   kStall,       ///< never answers
+  kSilent,      ///< a stream begins, then silence
   kStallAfter,  ///< some content, then silence
   kNullUsage,   ///< "usage":null on each frame
 };

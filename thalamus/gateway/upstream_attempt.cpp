@@ -153,6 +153,7 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
                                  exchange_->headers().get("content-type").value_or("no content type")));
   stream_ = spoken_.read_stream();
   if (translate_) start_writer();
+  exchange_->read_until(limits_.first_token_by);
   while (facts_.first_content.value == 0) {
     Status progress = co_await read_piece();
     if (!progress) co_return progress;
@@ -164,6 +165,7 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
     if (outgoing_.size() > kBufferedBeforeContentMax)
       co_return failed(TransportEnd::kMalformed, fmt::format("sent {} bytes without any content", outgoing_.size()));
   }
+  exchange_->read_until(net::kNever);
   co_return Status{};
 }
 
@@ -183,7 +185,9 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
   auto piece = co_await exchange_->read();
   if (!piece) {
     const ErrorKind kind = piece.error().kind;
-    co_return failed(transport_of(kind, TransportEnd::kIdleTimeout, TransportEnd::kCut), std::move(piece).error());
+    const bool waits_for_content = facts_.first_content.value == 0 && context_.clock.now() >= limits_.first_token_by;
+    const TransportEnd late = waits_for_content ? TransportEnd::kFirstTokenTimeout : TransportEnd::kIdleTimeout;
+    co_return failed(transport_of(kind, late, TransportEnd::kCut), std::move(piece).error());
   }
   if (piece->empty()) {
     ended_ = true;

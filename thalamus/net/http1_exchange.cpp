@@ -91,7 +91,8 @@ Awaitable<Result<std::string_view>> Http1Exchange::read() {
       release();
       co_return std::string_view{};
     }
-    const auto received = co_await receive(earlier(limits_.deadline, clock_.now(), limits_.idle_timeout));
+    const auto received =
+        co_await receive(earlier(std::min(limits_.deadline, read_until_), clock_.now(), limits_.idle_timeout));
     if (received && *received > 0) continue;
     if (received) {
       if (connection_->parser.finish_at_end()) {

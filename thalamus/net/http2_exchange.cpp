@@ -91,7 +91,7 @@ Awaitable<Status> Http2Exchange::receive_head() {
 Awaitable<Result<std::string_view>> Http2Exchange::read() {
   if (cancelled_) co_return std::unexpected(named({ErrorKind::kCancelled, "the call was cancelled", {}}));
   if (failed_) co_return std::unexpected(named({ErrorKind::kUpstream, "the answer failed before", {}}));
-  const Nanoseconds deadline = earlier(limits_.deadline, clock_.now(), limits_.idle_timeout);
+  const Nanoseconds deadline = earlier(std::min(limits_.deadline, read_until_), clock_.now(), limits_.idle_timeout);
   for (;;) {
     if (cancelled_) co_return std::unexpected(failed({ErrorKind::kCancelled, "the call was cancelled", {}}));
     if (!call_->in.empty()) {

@@ -39,6 +39,11 @@ class Exchange {
   [[nodiscard]] virtual Awaitable<Result<std::string_view>> read() = 0;
   /// The rest of the body, at most `size_max` bytes (kTooLarge past it).
   [[nodiscard]] virtual Awaitable<Result<std::string>> read_all(std::size_t size_max) = 0;
+  /// Reads that begin later fail with kTimeout at this instant; kNever: only the call's own limits hold.
+  void read_until(Nanoseconds instant) noexcept { read_until_ = instant; }
+
+ protected:
+  Nanoseconds read_until_ = kNever;
 };
 
 /// Follows no redirect. A pooled connection that the server closed before any byte of the answer is replaced once by a
