@@ -158,6 +158,15 @@ struct TraceOptions {
   KeepContent content = KeepContent::kNo;
 };
 
+/// The memory of POST /v1/responses.
+struct ResponseStoreOptions {
+  std::size_t entries_max = 0;  ///< 0: there is none
+  std::size_t bytes_max = 256U << 20;
+  Nanoseconds lifetime = Nanoseconds::from_ms(24 * 3'600'000);
+
+  friend bool operator==(const ResponseStoreOptions&, const ResponseStoreOptions&) = default;
+};
+
 /// What `thalamus check` asks, and what must come of it.
 struct ConfigTest {
   std::string ask;
@@ -190,6 +199,7 @@ struct Config {
   std::filesystem::path models_folder;
   GatewayLimits limits;
   TraceOptions trace;
+  ResponseStoreOptions response_store;
   std::vector<Provider> providers;
   std::vector<ModelEntry> models;
   std::vector<Route> routes;

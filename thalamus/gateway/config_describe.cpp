@@ -90,6 +90,10 @@ std::string describe(const Config& config) {
   if (config.tls)
     out += fmt::format("tls: {{ certificate: \"{}\", client_ca: \"{}\" }}\n", config.tls->certificate.string(),
                        config.tls->client_ca.string());
+  if (config.response_store.entries_max > 0)
+    out +=
+        fmt::format("response_store: {{ entries: {}, bytes: {}, lifetime: {}s }}\n", config.response_store.entries_max,
+                    config.response_store.bytes_max, config.response_store.lifetime.seconds());
   out += "providers:\n";
   for (const Provider& provider : config.providers) describe_provider(out, provider);
   out += "models:\n";

@@ -88,6 +88,17 @@ void read_trace(Fields& top, TraceOptions& trace) {
   fields.finish();
 }
 
+void read_response_store(Fields& top, ResponseStoreOptions& limits) {
+  const YamlNode* node = top.get("response_store");
+  if (node == nullptr) return;
+  Fields fields(top.reader(), *node, "response_store");
+  limits.entries_max = 10'000;
+  fields.integer("entries", limits.entries_max, 0, 100'000'000);
+  fields.bytes("bytes", limits.bytes_max, 64 << 10, 1024 * kGiB);
+  fields.duration("lifetime", limits.lifetime, Nanoseconds::from_ms(365LL * 24 * 3'600'000));
+  fields.finish();
+}
+
 /// `tls: none`, or a mapping of files.
 void read_tls(Fields& top, std::optional<TlsSettings>& tls) {
   const YamlNode* node = top.get("tls");
@@ -182,6 +193,7 @@ void read_server(Fields& top, Config& config, ConfigMarks& marks) {
   read_limits(top, config.limits);
   read_trace(top, config.trace);
   read_spans(top, config.spans);
+  read_response_store(top, config.response_store);
 }
 
 void read_target_limits(Fields& owner, dispatch::TargetLimits& limits) {

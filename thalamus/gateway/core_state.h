@@ -20,6 +20,7 @@
 
 namespace thalamus::gateway {
 
+class ResponseStore;
 class Runtime;
 
 /// Shared by all cores of one gateway; outlives them.
@@ -29,6 +30,7 @@ struct Shared {
   trace::RecordLog* records = nullptr;  ///< null: recording is off
   SpanExporter* spans = nullptr;        ///< null: no collector is configured
   bool access_log = false;              ///< a line of the log for each request
+  ResponseStore* responses = nullptr;   ///< null: none is configured
 };
 
 struct CoreState {

@@ -131,12 +131,17 @@ bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime&
   return false;
 }
 
+std::string decision_name(CoreState& core) {
+  std::string name;
+  name.reserve(32);
+  base::append_hex64(name, core.rng.next());
+  base::append_hex64(name, core.rng.next());
+  return name;
+}
+
 Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& format, const net::HttpRequest& http,
                core::Request& request, Decision& decision) {
   const Nanoseconds begun = core.shared.clock.now();
-  decision.id.reserve(32);
-  base::append_hex64(decision.id, core.rng.next());
-  base::append_hex64(decision.id, core.rng.next());
   const Config& config = runtime.config();
   TRY(const VirtualKey* key, check_key(config, http.headers, core.shared.clock));
   if (key != nullptr) decision.key = key->name;

@@ -42,6 +42,9 @@ struct Decision {
 /// Whether a key may use a route; a null key may use all.
 [[nodiscard]] bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime& route);
 
+/// A new decision's name: 32 random hex digits.
+[[nodiscard]] std::string decision_name(CoreState& core);
+
 /// Decodes the body, checks the key, finds the route, merges the contract, asks the tools, estimates and decides.
 /// `request` and `decision` are filled as far as it got.
 [[nodiscard]] Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& format,

@@ -8,6 +8,7 @@
 #include "thalamus/feature/description.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/endpoint_report.h"
+#include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/turn.h"
 #include "thalamus/wire/anthropic.h"
 
@@ -196,6 +197,12 @@ net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRe
       co_await wrong_method(responder, path, "POST");
     } else {
       co_await count_tokens(core, request, responder);
+    }
+  } else if (path.starts_with("/v1/responses/")) {
+    if (!get && request.method != "DELETE") {
+      co_await wrong_method(responder, path, "GET, DELETE");
+    } else {
+      co_await run_stored_response(core, request, responder);
     }
   } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
     if (!get) {

@@ -12,6 +12,7 @@
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
+#include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/running_config.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
@@ -89,6 +90,10 @@ class Gateway::Impl final : public Facts {
     }
     CHECK_OK(open_records(config.trace));
     CHECK_OK(open_spans(config));
+    if (config.response_store.entries_max > 0) {
+      responses_ = std::make_unique<ResponseStore>(config.response_store, clock_, metrics_);
+      shared_.responses = responses_.get();
+    }
     sockets_ = folder_ / fmt::format("run-{}", listener.port());
     std::filesystem::create_directories(sockets_, error);
     if (error) return fail_at(sockets_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
@@ -345,6 +350,7 @@ class Gateway::Impl final : public Facts {
   asio::thread_pool reload_pool_{1};
   std::unique_ptr<trace::RecordLog> records_;
   std::unique_ptr<SpanExporter> spans_;
+  std::unique_ptr<ResponseStore> responses_;
   net::ServerLimits limits_;
   std::shared_ptr<net::TlsIdentity> identity_;  ///< null: plain HTTP
   net::ErrorBody error_body_ = http_error_body;

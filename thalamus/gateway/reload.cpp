@@ -38,6 +38,7 @@ Status check_reloadable(const Runtime& running, const Runtime& wanted) {
   if (old.threads != next.threads) return fixed("threads");
   if (old.trace.enabled != next.trace.enabled || old.trace.folder != next.trace.folder) return fixed("trace");
   if (!(old.spans == next.spans)) return fixed("spans");
+  if (!(old.response_store == next.response_store)) return fixed("response_store");
   if (old.log_file != next.log_file || old.log_level != next.log_level || old.access_log != next.access_log)
     return fixed("log");
   if (!same_limits(old.limits, next.limits)) return fixed("limits (but for body_bytes, depth, shutdown_timeout)");

@@ -14,6 +14,7 @@
 #include "thalamus/dispatch/affinity.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/slow_features.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/route/explain.h"
@@ -396,11 +397,12 @@ net::Awaitable<void> run_calls(TurnState& turn) {
 
 net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> runtime, const wire::Format& format,
                               net::HttpRequest& http, net::Responder& responder) {
+  StoredTurn stored(core, *runtime, format, http, responder);
   TurnState turn{.core = core,
                  .runtime = std::move(runtime),
                  .format = format,
                  .http = http,
-                 .responder = responder,
+                 .responder = stored.responder(),
                  .request = {},
                  .decision = {},
                  .outcome = {},
@@ -410,7 +412,9 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .parent = {},
                  .traceparent = {}};
   core.shared.telemetry.in_flight(core.index, 1);
-  auto prepared = prepare(core, *turn.runtime, format, http, turn.request, turn.decision);
+  turn.decision.id = decision_name(core);
+  Status prepared = stored.recall();
+  if (prepared) prepared = prepare(core, *turn.runtime, format, http, turn.request, turn.decision);
   choose_span(turn);
   if (prepared && turn.decision.stands_in) co_await decide_with_slow_features(core, turn.request, turn.decision);
   if (!prepared) {
@@ -418,6 +422,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
   } else {
     core.shared.telemetry.decision_seconds(core.index, turn.decision.duration.seconds());
     co_await run_calls(turn);
+    stored.keep();
   }
   record(turn);
   core.shared.telemetry.in_flight(core.index, -1);
@@ -429,8 +434,14 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
   Decision decision;
   const auto named = http.headers.get("x-thalamus-format");
   const wire::Format* format = wire::find_format(named.value_or("openai"));
-  auto prepared =
-      format == nullptr ? unknown_format(*named) : prepare(core, *runtime, *format, http, request, decision);
+  decision.id = decision_name(core);
+  Status prepared;
+  if (format == nullptr) {
+    prepared = unknown_format(*named);
+  } else {
+    prepared = StoredTurn(core, *runtime, *format, http, responder).recall();
+    if (prepared) prepared = prepare(core, *runtime, *format, http, request, decision);
+  }
   if (prepared && decision.stands_in) co_await decide_with_slow_features(core, request, decision);
   net::Headers headers;
   headers.add("content-type", "application/json");
