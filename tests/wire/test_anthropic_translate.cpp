@@ -101,6 +101,20 @@ TEST(AnthropicTranslate, SaysAMessagesRequestAsChat) {
   EXPECT_THAT(paths(losses), ElementsAre("messages[1].content[0]", "tools[1]", "cache_control", "top_k"));
 }
 
+TEST(AnthropicTranslate, AToolsResultIsTextInChat) {
+  Losses losses;
+  const json chat = translated(anthropic(), openai(), R"({"model":"auto","max_tokens":9,"messages":[
+    {"role":"user","content":"go"},
+    {"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":[
+      {"type":"text","text":"no"},
+      {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAB"}}]}]}]})",
+                               &losses);
+  EXPECT_EQ(chat["messages"][2], json::parse(R"({"role":"tool","tool_call_id":"t1","content":"no"})"));
+  EXPECT_THAT(paths(losses), ElementsAre("messages[2].content[0].content[1]", "messages"));
+  EXPECT_EQ(losses[1].reason, "chat completions cannot mark the result of a tool as failed");
+}
+
 TEST(AnthropicTranslate, TellsWhatChatRequestsLoseOnTheWay) {
   Losses losses;
   const json body = translated(openai(), anthropic(),

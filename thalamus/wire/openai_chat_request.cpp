@@ -49,14 +49,19 @@ class RequestWriter {
       content(message);
       if (!message.tool_calls.empty()) write_tool_calls(writer_, message.tool_calls);
       if (!message.tool_call_id.empty()) writer_.field("tool_call_id", message.tool_call_id);
+      if (message.tool_failed) losses_.add("messages", "chat completions cannot mark the result of a tool as failed");
       writer_.end_object();
     }
     writer_.end_array();
   }
 
   /// Whether the part can be said in a message's content; a loss is noted where it cannot.
-  bool can_say(const core::Part& part) {
+  bool can_say(const core::Part& part, core::Role role) {
     const PartDetail* detail = part.detail.get();
+    if (role == core::Role::kTool && part.kind != PartKind::kText) {
+      losses_.add(part, "messages", "chat completions take nothing but text as the result of a tool");
+      return false;
+    }
     switch (part.kind) {
       case PartKind::kText:
       case PartKind::kRefusal: return true;
@@ -83,7 +88,7 @@ class RequestWriter {
   void content(const core::Message& message) {
     std::vector<const core::Part*> parts;
     for (const core::Part& part : message.parts)
-      if (can_say(part)) parts.push_back(&part);
+      if (can_say(part, message.role)) parts.push_back(&part);
     writer_.key("content");
     if (parts.empty() && !message.tool_calls.empty()) {
       writer_.null();
