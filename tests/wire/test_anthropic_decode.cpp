@@ -88,7 +88,8 @@ TEST(AnthropicDecode, KnowsEveryToolChoiceAndThinkingMode) {
   using core::ToolChoice;
   for (const auto& [type, choice] : std::vector<std::pair<std::string, ToolChoice>>{
            {"auto", ToolChoice::kAuto}, {"any", ToolChoice::kRequired}, {"none", ToolChoice::kNone}}) {
-    const core::Request request = decoded(with(R"("tool_choice":{"type":")" + type + R"("})"));
+    const core::Request request =
+        decoded(with(R"("tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":")" + type + R"("})"));
     EXPECT_EQ(request.tool_choice, choice);
     EXPECT_FALSE(request.parallel_tool_calls);
   }
@@ -204,7 +205,7 @@ TEST(AnthropicDecode, SaysExactlyWhatIsWrong) {
       {with(R"("thinking":{"type":"enable"})"),
        R"(body.thinking.type: expected one of enabled, disabled, adaptive; got "enable", did you mean 'enabled'?)"},
       {with(R"("output_config":{"format":{"type":"json_object"}})"),
-       R"(body.output_config.format.type: expected one of json_schema; got "json_object")"},
+       R"(body.output_config.format.type: expected json_schema; got "json_object")"},
       {with(R"("output_config":{"format":{"type":"json_schema"}})"),
        "body.output_config.format.schema: missing; expected a JSON schema object"},
       {with(R"("tools":[{"input_schema":{}}])"), "body.tools[0].name: missing; expected the name of the tool"},
@@ -213,7 +214,8 @@ TEST(AnthropicDecode, SaysExactlyWhatIsWrong) {
       {with(R"("tools":[{"name":"f","input_schema":"x"}])"),
        R"(body.tools[0].input_schema: expected a JSON schema object, got "x")"},
       {with(R"("system":5)"), "body.system: expected a string or an array of content blocks, got 5"},
-      {with(R"("system":[{"type":"tool_result","tool_use_id":"t"}])"), "body.system[0]: expected a text block"},
+      {with(R"("system":[{"type":"tool_result","tool_use_id":"t"}])"),
+       "body.system[0]: expected a text block, got a tool_result block"},
       {turn("usr", "\"x\""),
        R"(body.messages[0].role: expected one of user, assistant, system; got "usr", did you mean 'user'?)"},
       {turn("user", "null"), "body.messages[0].content: expected a string or an array of content blocks, got null"},
@@ -231,9 +233,10 @@ TEST(AnthropicDecode, SaysExactlyWhatIsWrong) {
       {turn("user", R"([{"type":"image","source":{"type":"text","data":"x"}}])"),
        R"(body.messages[0].content[0].source.type: expected one of base64, url, file; got "text")"},
       {turn("user", R"([{"type":"image","source":{"type":"base64","media_type":"image/png"}}])"),
-       "body.messages[0].content[0].source.data: missing; expected a string"},
+       "body.messages[0].content[0].source.data: missing; expected a string of base64"},
       {turn("user", R"([{"type":"image","source":{"type":"base64","data":"x"}}])"),
-       "body.messages[0].content[0].source.media_type: missing; expected a string"},
+       "body.messages[0].content[0].source.media_type: missing; expected a media type such as image/png or "
+       "application/pdf"},
       {turn("user", R"([{"type":"tool_use","id":"i","name":"f","input":{}}])"),
        "body.messages[0].content[0]: tool_use blocks belong into assistant messages"},
       {turn("assistant", R"([{"type":"text","text":"x"},{"type":"tool_result","tool_use_id":"i"}])"),

@@ -58,7 +58,7 @@ constexpr std::string_view kWholeRequest = R"({
               {"name": "bare", "parameters": {"type":"dict"}}, {"type": "web_search"}],
     "functions": [{"name": "old"}], "tool_choice": {"anything": [1]},
     "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": { "type":"object" }}},
-    "max_tokens": 10, "max_completion_tokens": 20, "temperature": 0.5, "top_p": 0.9, "seed": -7, "stop": ["a", "b"],
+    "max_tokens": 20, "max_completion_tokens": 20, "temperature": 0.5, "top_p": 0.9, "seed": -7, "stop": ["a", "b"],
     "logprobs": true, "top_logprobs": 3, "metadata": {"task": "math", "other": 1},
     "thalamus": {"max_cost_usd": 0.01}, "unknown": {"deep": [1, 2, {"x": null}]}})";
 
@@ -224,7 +224,7 @@ TEST(OpenAiDecode, NamesTheMessageThatIsWrong) {
             "body.messages[1].content[0].type: missing; expected text, image_url, input_audio, file, refusal or a type "
             "the model knows");
   EXPECT_EQ(error_of(with_message(R"({"role":"user","content":[{"type":"text","text":5}]})")),
-            "body.messages[1].content[0].text: expected a string in a text part");
+            "body.messages[1].content[0].text: expected a string, got 5");
   EXPECT_EQ(error_of(with_message(R"({"role":"assistant","tool_calls":[{"function":{"arguments":"{}"}}]})")),
             "body.messages[1].tool_calls[0].function.name: expected the called function's name, got none");
   EXPECT_EQ(error_of(with_message(R"({"role":"tool","content":"x","tool_call_id":1})")),

@@ -208,9 +208,10 @@ TEST(ResponsesDecode, RefusesWhatNeedsAStore) {
     return request.error().text();
   };
   EXPECT_EQ(refused(R"("previous_response_id":"resp_1")"),
-            "body.previous_response_id: no answers are stored here; send the whole conversation as input");
+            "body.previous_response_id: got \"resp_1\", but no answers are stored here; send the whole conversation as "
+            "input");
   EXPECT_EQ(refused(R"("conversation":{"id":"conv_1"})"),
-            "body.conversation: no answers are stored here; send the whole conversation as input");
+            "body.conversation: no conversations are stored here; send the whole conversation as input");
   EXPECT_EQ(refused(R"("background":true)"),
             "body.background: no answers are stored here that could be fetched later; leave it out, or set stream");
   EXPECT_EQ(error_of(with(R"("store":true)")), "") << "legal, and without effect";
@@ -277,7 +278,7 @@ TEST(ResponsesDecode, NamesTheItemThatIsWrong) {
        "body.input[0].content[0].type: missing; expected input_text, output_text, input_image, input_file, "
        "input_audio, refusal or a type the model knows"},
       {R"({"role":"user","content":[{"type":"input_text","text":5}]})",
-       "body.input[0].content[0].text: expected a string in a part of type input_text"},
+       "body.input[0].content[0].text: expected a string, got 5"},
       {R"({"role":"user","content":[{"type":"input_text","text":"a","text":"b"}]})",
        "body.input[0].content[0].text: given twice; give it once"},
       {R"({"type":"function_call","call_id":"c","arguments":"{}"})",

@@ -139,7 +139,7 @@ struct RequestParser::Impl {
   [[nodiscard]] Refusal explain(const error_code& error, std::string_view head) const;
   std::expected<void, Refusal> check_head();
   [[nodiscard]] std::string too_long() const {
-    return fmt::format("the body is longer than {} bytes", limits.body_bytes_max);
+    return fmt::format("the body is longer than {} bytes; shorten the request", limits.body_bytes_max);
   }
   std::expected<void, Refusal> split_target();
 

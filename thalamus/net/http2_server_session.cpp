@@ -224,7 +224,7 @@ std::optional<Refusal> Http2ServerSession::Impl::check_head(Http2Stream& stream)
     std::uint64_t bytes = 0;
     const auto [end, error] = std::from_chars(length->data(), length->data() + length->size(), bytes);
     if (error != std::errc{} || end != length->data() + length->size() || bytes > limits.body_bytes_max)
-      return Refusal{413, fmt::format("the body is longer than {} bytes", limits.body_bytes_max)};
+      return Refusal{413, fmt::format("the body is longer than {} bytes; shorten the request", limits.body_bytes_max)};
     request.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kBodyReserveMax)));
   }
   const auto expect = request.headers.get("expect");
@@ -292,7 +292,8 @@ int Http2ServerSession::Impl::on_data(nghttp2_session*, std::uint8_t, std::int32
   const auto stream = self.find(id);
   if (stream == nullptr || stream->phase != Http2Stream::Phase::kBody) return 0;
   if (size > self.limits.body_bytes_max - stream->body_bytes) {
-    self.refuse(stream, {413, fmt::format("the body is longer than {} bytes", self.limits.body_bytes_max)});
+    self.refuse(stream, {413, fmt::format("the body is longer than {} bytes; shorten the request",
+                                          self.limits.body_bytes_max)});
     return 0;
   }
   if (self.body_bytes_held + size > kBodiesMax * self.limits.body_bytes_max) {

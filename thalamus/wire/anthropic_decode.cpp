@@ -1,6 +1,7 @@
 // A messages request -> core::Request: the top-level members. Turns and tools have their own sources.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "thalamus/wire/anthropic.h"
 #include "thalamus/wire/anthropic_format.h"
@@ -70,6 +71,7 @@ class RequestDecoder {
     if (purpose_ == Purpose::kAnswer && !request_.max_output_tokens)
       return fail_at("body.max_tokens", ErrorKind::kInvalidInput,
                      "missing; say how many tokens the answer may have at most, such as 1024");
+    CHECK_OK(check_tool_choice(request_, {"body.tool_choice.type", "body.tool_choice.name", "any"}));
     if (!system_.parts.empty()) request_.messages.insert(request_.messages.begin(), std::move(system_));
     // Without a stated effort an adaptive model thinks as hard as it can.
     if (adaptive_ && request_.reasoning_effort.empty()) request_.reasoning_effort = "high";
@@ -133,12 +135,12 @@ class RequestDecoder {
     static constexpr std::array<std::string_view, 3> kNames{"type", "name", "disable_parallel_tool_use"};
     CHECK_OK(enter_object(cursor_, place));
     MembersOnce own;
-    std::string type;
+    std::optional<std::string> type;
     std::string_view key;
     while (cursor_.next_member(key)) {
       CHECK_OK(own.check(place, key, kNames));
       if (key == "type") {
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type.emplace()));
       } else if (key == "name") {
         CHECK_OK(read_text(cursor_, Place(place, "name"), request_.tool_choice_name));
       } else if (key == "disable_parallel_tool_use") {
@@ -150,8 +152,8 @@ class RequestDecoder {
       }
     }
     CHECK_OK(left(cursor_, place));
-    const auto* const row = std::find(kToolChoices.begin(), kToolChoices.end(), type);
-    if (row == kToolChoices.end()) return not_among(Place(place, "type"), type, kToolChoices);
+    const auto* const row = std::find(kToolChoices.begin(), kToolChoices.end(), type.value_or(""));
+    if (row == kToolChoices.end()) return missing_or_not_among(Place(place, "type"), type, kToolChoices);
     request_.tool_choice = static_cast<core::ToolChoice>(row - kToolChoices.begin());
     if (*request_.tool_choice != core::ToolChoice::kNamed) {
       request_.tool_choice_name.clear();
@@ -165,13 +167,13 @@ class RequestDecoder {
     static constexpr std::array<std::string_view, 2> kNames{"type", "budget_tokens"};
     CHECK_OK(enter_object(cursor_, place));
     MembersOnce own;
-    std::string type;
+    std::optional<std::string> type;
     std::optional<std::uint32_t> budget;
     std::string_view key;
     while (cursor_.next_member(key)) {
       CHECK_OK(own.check(place, key, kNames));
       if (key == "type") {
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type.emplace()));
       } else if (key == "budget_tokens" && cursor_.peek() != JsonKind::kNull) {
         CHECK_OK(read_count(cursor_, Place(place, "budget_tokens"), kThinkingTokensMin, budget.emplace()));
       } else {
@@ -179,8 +181,8 @@ class RequestDecoder {
       }
     }
     CHECK_OK(left(cursor_, place));
-    const auto* const row = std::find(kThinkingTypes.begin(), kThinkingTypes.end(), type);
-    if (row == kThinkingTypes.end()) return not_among(Place(place, "type"), type, kThinkingTypes);
+    const auto* const row = std::find(kThinkingTypes.begin(), kThinkingTypes.end(), type.value_or(""));
+    if (row == kThinkingTypes.end()) return missing_or_not_among(Place(place, "type"), type, kThinkingTypes);
     adaptive_ = type == "adaptive";
     if (type == "disabled") request_.reasoning_tokens = 0;
     if (type != "enabled") return {};
@@ -215,13 +217,13 @@ class RequestDecoder {
     static constexpr std::array<std::string_view, 2> kNames{"type", "schema"};
     CHECK_OK(enter_object(cursor_, place));
     MembersOnce own;
-    std::string type;
+    std::optional<std::string> type;
     std::string_view schema;
     std::string_view key;
     while (cursor_.next_member(key)) {
       CHECK_OK(own.check(place, key, kNames));
       if (key == "type") {
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type.emplace()));
       } else if (key == "schema") {
         const Place at(place, "schema");
         if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, at, "a JSON schema object");
@@ -231,7 +233,7 @@ class RequestDecoder {
       }
     }
     CHECK_OK(left(cursor_, place));
-    if (type != "json_schema") return not_among(Place(place, "type"), type, kOutputFormats);
+    if (type != "json_schema") return missing_or_not_among(Place(place, "type"), type, kOutputFormats);
     if (schema.empty()) return missing(place, "schema", "a JSON schema object");
     request_.response_format = core::ResponseFormat::kJsonSchema;
     request_.response_schema = std::string(schema);

@@ -30,9 +30,8 @@ struct Blocks {
 
 /// What lies under `source`.
 struct Source {
-  std::string type;
   std::string_view data;
-  std::optional<std::string> media_type, url, file_id;
+  std::optional<std::string> type, media_type, url, file_id;
   bool has_data = false;
   bool has_content = false;
   Blocks content;
@@ -277,18 +276,38 @@ class BlockReader {
       CHECK_OK(source_member(at, key, out));
     }
     CHECK_OK(left(cursor_, at));
-    if (std::find(types.begin(), types.end(), out.type) == types.end())
-      return not_among(Place(at, "type"), out.type, types);
-    if (out.type == "url" && !out.url) return missing(at, "url", "a string");
+    if (std::find(types.begin(), types.end(), out.type.value_or("")) == types.end())
+      return missing_or_not_among(Place(at, "type"), out.type, types);
     if (out.type == "file" && !out.file_id) return missing(at, "file_id", "a string");
     if (out.type == "content" && !out.has_content) return missing(at, "content", "a string or content blocks");
-    if ((out.type == "base64" || out.type == "text") && !out.has_data) return missing(at, "data", "a string");
-    if (out.type == "base64" && !out.media_type) return missing(at, "media_type", "a string");
-    return {};
+    if (out.type == "text" && !out.has_data) return missing(at, "data", "a string");
+    if (out.type == "url") return check_url(at, out);
+    return out.type == "base64" ? check_base64(at, out) : Status{};
+  }
+
+  static Status check_url(const Place& at, const Source& source) {
+    constexpr std::string_view kExpected = "an address such as https://HOST/PATH";
+    if (!source.url) return missing(at, "url", kExpected);
+    if (source.url->find("://") != std::string::npos) return {};
+    return fail_at(Place(at, "url").text(), ErrorKind::kInvalidInput, "expected {}, got {}", kExpected,
+                   quoted(*source.url));
+  }
+
+  static Status check_base64(const Place& at, const Source& source) {
+    if (!source.has_data) return missing(at, "data", "a string of base64");
+    if (!source.media_type) return missing(at, "media_type", "a media type such as image/png or application/pdf");
+    if (source.media_type->find('/') == std::string::npos)
+      return fail_at(Place(at, "media_type").text(), ErrorKind::kInvalidInput,
+                     "expected a media type such as image/png or application/pdf, got {}", quoted(*source.media_type));
+    if (source.data.empty())
+      return fail_at(Place(at, "data").text(), ErrorKind::kInvalidInput, "expected base64, got \"\"");
+    if (!source.data.starts_with("data:")) return {};
+    return fail_at(Place(at, "data").text(), ErrorKind::kInvalidInput,
+                   "expected base64 alone, without \"data:...;base64,\" before it; got {}", quoted(source.data));
   }
 
   Status source_member(const Place& at, std::string_view key, Source& out) {
-    if (key == "type") return read_text(cursor_, Place(at, "type"), out.type);
+    if (key == "type") return read_text(cursor_, Place(at, "type"), out.type.emplace());
     if (key == "media_type") return read_text(cursor_, Place(at, "media_type"), out.media_type.emplace());
     if (key == "url") return read_text(cursor_, Place(at, "url"), out.url.emplace());
     if (key == "file_id") return read_text(cursor_, Place(at, "file_id"), out.file_id.emplace());
@@ -358,7 +377,9 @@ Status read_system(JsonCursor& cursor, const Place& place, Unread& unread, core:
   Blocks blocks;
   CHECK_OK(BlockReader(cursor, unread).content(place, blocks));
   const std::string& wrong = blocks.calls.empty() ? blocks.result_place : blocks.call_place;
-  if (!wrong.empty()) return fail_at(wrong, ErrorKind::kInvalidInput, "expected a text block");
+  if (!wrong.empty())
+    return fail_at(wrong, ErrorKind::kInvalidInput, "expected a text block, got a {} block",
+                   blocks.calls.empty() ? "tool_result" : "tool_use");
   out.role = Role::kSystem;
   out.parts = std::move(blocks.parts);
   return {};

@@ -8,6 +8,7 @@
 
 #include "thalamus/base/json_writer.h"
 #include "thalamus/core/request.h"
+#include "thalamus/wire/body_edits.h"
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/losses.h"
 
@@ -25,16 +26,6 @@ class Unread {
 
 /// "missing; expected a string" at `at.member`.
 [[nodiscard]] std::unexpected<Error> missing(const Place& at, std::string_view member, std::string_view expected);
-
-/// The members that one object may have once: two readers of one body could each take another of two equal keys.
-class MembersOnce {
- public:
-  /// Fails where `key` is one of `names` (at most 32, always the same) and has been seen.
-  [[nodiscard]] Status check(const Place& at, std::string_view key, std::span<const std::string_view> names);
-
- private:
-  unsigned seen_ = 0;
-};
 
 /// One element of `messages`. A user's turn becomes its tool results, a message each, and then the rest; the parts keep
 /// the client's own places.

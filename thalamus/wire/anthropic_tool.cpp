@@ -19,15 +19,6 @@ std::unexpected<Error> missing(const Place& at, std::string_view member, std::st
   return fail_at(Place(at, member).text(), ErrorKind::kInvalidInput, "missing; expected {}", expected);
 }
 
-Status MembersOnce::check(const Place& at, std::string_view key, std::span<const std::string_view> names) {
-  const auto row = std::find(names.begin(), names.end(), key);
-  if (row == names.end()) return {};
-  const unsigned bit = 1U << static_cast<unsigned>(row - names.begin());
-  if ((seen_ & bit) != 0) return fail_at(Place(at, *row).text(), ErrorKind::kInvalidInput, "given twice; give it once");
-  seen_ |= bit;
-  return {};
-}
-
 void Unread::add(std::string_view name) {
   name = name.substr(0, kUnreadBytesMax);
   if (names_.size() < kUnreadMax && std::find(names_.begin(), names_.end(), name) == names_.end())
@@ -66,6 +57,11 @@ Status read_anthropic_tool(JsonCursor& cursor, const Place& place, Unread& unrea
     }
   }
   CHECK_OK(left(cursor, place));
+  if (type == "function")
+    return fail_at(
+        Place(place, "type").text(), ErrorKind::kInvalidInput,
+        "expected custom or a tool that the provider runs, got \"function\"; of tools of your own give name, "
+        "description and input_schema");
   if (!type.empty() && type != "custom") {
     if (out.name.empty()) out.name = type;
     std::string_view raw;

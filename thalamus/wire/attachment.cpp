@@ -22,6 +22,16 @@ Status read_raw(JsonCursor& cursor, const Place& place, std::string_view& raw) {
   return {};
 }
 
+/// "https:" or "data:"; a single letter is a drive.
+bool has_scheme(std::string_view url) noexcept {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto other = [](char c) { return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'; };
+  const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos || colon < 2 || !letter(url[0])) return false;
+  return std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon),
+                     [&](char c) { return letter(c) || other(c); });
+}
+
 }  // namespace
 
 Status read_url_or_data(JsonCursor& cursor, const Place& place, core::PartDetail& detail) {
@@ -39,6 +49,15 @@ Status read_data(JsonCursor& cursor, const Place& place, core::PartDetail& detai
   CHECK_OK(read_raw(cursor, place, raw));
   if (!split_data_url(raw, detail.media_type, detail.data)) detail.data = raw;
   return {};
+}
+
+Status check_image(const Place& at, const core::PartDetail& detail) {
+  constexpr std::string_view kExpected = "an address such as https://HOST/PATH, or data:image/png;base64,DATA";
+  if (!detail.data.empty() || !detail.file_id.empty()) return {};
+  if (detail.media_type.starts_with("image/") && detail.url.empty())
+    return fail_at(at.text(), ErrorKind::kInvalidInput, "expected {}; got a data URL without data", kExpected);
+  if (has_scheme(detail.url) && !detail.url.starts_with("data:")) return {};
+  return fail_at(at.text(), ErrorKind::kInvalidInput, "expected {}, got {}", kExpected, quoted(detail.url));
 }
 
 void add_detail(const Place& place, core::PartDetail detail, core::Part& part) {

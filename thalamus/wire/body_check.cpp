@@ -1,8 +1,26 @@
 #include "thalamus/wire/body_check.h"
 
+#include <algorithm>
+#include <array>
+#include <vector>
+
 #include "thalamus/base/text.h"
+#include "thalamus/wire/json_value.h"
 
 namespace thalamus::wire {
+namespace {
+
+/// Members that bring tools of their own.
+constexpr std::array<std::string_view, 2> kToolBringers{"mcp_servers", "prompt"};
+
+bool provider_knows_more(const core::Request& request) {
+  return std::any_of(request.tools.begin(), request.tools.end(),
+                     [](const auto& tool) { return !tool.hosted.empty(); }) ||
+         std::find_first_of(request.unread.begin(), request.unread.end(), kToolBringers.begin(), kToolBringers.end()) !=
+             request.unread.end();
+}
+
+}  // namespace
 
 Status check_body(std::string_view body, const DecodeLimits& limits) {
   if (body.size() > limits.body_bytes_max)
@@ -14,6 +32,22 @@ Status check_body(std::string_view body, const DecodeLimits& limits) {
   if (base::trim(body).empty())
     return fail_at("body", ErrorKind::kInvalidInput, "expected a JSON object, got an empty body");
   return {};
+}
+
+Status check_tool_choice(const core::Request& request, const ToolChoiceWords& words) {
+  const bool named = request.tool_choice == core::ToolChoice::kNamed;
+  if ((!named && request.tool_choice != core::ToolChoice::kRequired) || provider_knows_more(request)) return {};
+  if (named) {
+    std::vector<std::string> names;
+    for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
+    if (std::find(names.begin(), names.end(), request.tool_choice_name) != names.end()) return {};
+    return fail_at(std::string(words.name), ErrorKind::kInvalidInput, "no tool of `tools` is called {}{}",
+                   quoted(request.tool_choice_name), hint(request.tool_choice_name, names));
+  }
+  if (!request.tools.empty()) return {};
+  return fail_at(std::string(words.choice), ErrorKind::kInvalidInput,
+                 "\"{}\" demands a call, but there are no `tools`; give some, or leave tool_choice out",
+                 words.required);
 }
 
 }  // namespace thalamus::wire

@@ -1,14 +1,26 @@
-/// What is asked of every client's body before its protocol is looked at. Internal to this folder.
+/// What is asked of every client's body, whatever its protocol. Internal to this folder.
 #pragma once
 
 #include <string_view>
 
 #include "thalamus/base/result.h"
+#include "thalamus/core/request.h"
 #include "thalamus/wire/format.h"
 
 namespace thalamus::wire {
 
 /// kTooLarge past the limit; kInvalidInput on an empty body and on one that begins with a byte order mark.
 [[nodiscard]] Status check_body(std::string_view body, const DecodeLimits& limits);
+
+/// Where a protocol has its choice of a tool, and its word for a call of any.
+struct ToolChoiceWords {
+  std::string_view choice;    ///< "body.tool_choice"
+  std::string_view name;      ///< "body.tool_choice.function.name"
+  std::string_view required;  ///< "required"
+};
+
+/// kInvalidInput where a call is demanded of a tool that is not there. Tools that only the provider knows may hold any
+/// name, so that nothing is refused beside them.
+[[nodiscard]] Status check_tool_choice(const core::Request& request, const ToolChoiceWords& words);
 
 }  // namespace thalamus::wire

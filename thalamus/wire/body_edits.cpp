@@ -1,5 +1,7 @@
 #include "thalamus/wire/body_edits.h"
 
+#include <algorithm>
+
 #include "thalamus/base/json_writer.h"
 
 namespace thalamus::wire {
@@ -7,6 +9,15 @@ namespace thalamus::wire {
 Status once(bool& seen, const Place& place) {
   if (seen) return fail_at(place.text(), ErrorKind::kInvalidInput, "given twice; give it once");
   seen = true;
+  return {};
+}
+
+Status MembersOnce::check(const Place& at, std::string_view key, std::span<const std::string_view> names) {
+  const auto row = std::find(names.begin(), names.end(), key);
+  if (row == names.end()) return {};
+  const unsigned bit = 1U << static_cast<unsigned>(row - names.begin());
+  if ((seen_ & bit) != 0) return fail_at(Place(at, *row).text(), ErrorKind::kInvalidInput, "given twice; give it once");
+  seen_ |= bit;
   return {};
 }
 

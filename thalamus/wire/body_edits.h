@@ -2,6 +2,7 @@
 /// all other bytes as they were.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,16 @@ namespace thalamus::wire {
 
 /// Fails where `seen` is set already: two readers of one body could each take another of two equal keys.
 [[nodiscard]] Status once(bool& seen, const Place& place);
+
+/// The members that one object may have once.
+class MembersOnce {
+ public:
+  /// Fails where `key` is one of `names` (at most 32, always the same) and has been seen.
+  [[nodiscard]] Status check(const Place& at, std::string_view key, std::span<const std::string_view> names);
+
+ private:
+  unsigned seen_ = 0;
+};
 
 /// Collects the common edits while somebody passes the members of a body.
 class BodyEdits {

@@ -66,8 +66,15 @@ std::unexpected<Error> mistyped(JsonCursor& cursor, const Place& place, std::str
 
 std::unexpected<Error> not_among(const Place& place, std::string_view value, std::span<const std::string_view> names) {
   const std::vector<std::string> candidates(names.begin(), names.end());
-  return fail_at(place.text(), ErrorKind::kInvalidInput, "expected one of {}; got {}{}", fmt::join(names, ", "),
-                 quoted(value), hint(value, candidates));
+  return fail_at(place.text(), ErrorKind::kInvalidInput, "expected {}{}; got {}{}", names.size() > 1 ? "one of " : "",
+                 fmt::join(names, ", "), quoted(value), hint(value, candidates));
+}
+
+std::unexpected<Error> missing_or_not_among(const Place& place, const std::optional<std::string>& value,
+                                            std::span<const std::string_view> names) {
+  if (value) return not_among(place, *value, names);
+  return fail_at(place.text(), ErrorKind::kInvalidInput, "missing; expected {}{}", names.size() > 1 ? "one of " : "",
+                 fmt::join(names, ", "));
 }
 
 bool pass_null(JsonCursor& cursor) noexcept { return cursor.peek() == JsonKind::kNull && cursor.read_null(); }
@@ -123,13 +130,13 @@ Status read_real(JsonCursor& cursor, const Place& place, const NumberRange& rang
   return {};
 }
 
-Status read_count(JsonCursor& cursor, const Place& place, std::uint32_t low, std::uint32_t& out) {
-  const auto expected = [low] { return fmt::format("a whole number from {} to {}", low, UINT32_MAX); };
+Status read_count(JsonCursor& cursor, const Place& place, std::uint32_t low, std::uint32_t& out, std::uint32_t high) {
+  const auto expected = [low, high] { return fmt::format("a whole number from {} to {}", low, high); };
   if (cursor.peek() != JsonKind::kNumber) return mistyped(cursor, place, expected());
   std::string_view spelling;
   if (!cursor.read_number(spelling)) return malformed(cursor, place);
   const auto value = base::parse_number<std::uint32_t>(spelling);
-  if (!value || *value < low)
+  if (!value || *value < low || *value > high)
     return fail_at(place.text(), ErrorKind::kInvalidInput, "expected {}, got {}", expected(), cut(spelling));
   out = *value;
   return {};

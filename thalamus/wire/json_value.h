@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ class Place {
 /// "expected one of a, b; got "c", did you mean 'b'?".
 [[nodiscard]] std::unexpected<Error> not_among(const Place& place, std::string_view value,
                                                std::span<const std::string_view> names);
+/// The same for a member that may be missing: "missing; expected one of a, b".
+[[nodiscard]] std::unexpected<Error> missing_or_not_among(const Place& place, const std::optional<std::string>& value,
+                                                          std::span<const std::string_view> names);
 /// ", did you mean 'x'?" or ""; nothing for a name too long to be a slip (comparing it would cost the caller's time).
 [[nodiscard]] std::string hint(std::string_view name, std::span<const std::string> candidates);
 /// A text for a message: in quotes, cut to 40 bytes between two characters.
@@ -70,7 +74,8 @@ struct NumberRange {
   }
 };
 [[nodiscard]] Status read_real(JsonCursor& cursor, const Place& place, const NumberRange& range, double& out);
-/// A whole number in [low, 2^32 - 1], spelt with digits only.
-[[nodiscard]] Status read_count(JsonCursor& cursor, const Place& place, std::uint32_t low, std::uint32_t& out);
+/// A whole number in [low, high], spelt with digits only.
+[[nodiscard]] Status read_count(JsonCursor& cursor, const Place& place, std::uint32_t low, std::uint32_t& out,
+                                std::uint32_t high = std::numeric_limits<std::uint32_t>::max());
 
 }  // namespace thalamus::wire

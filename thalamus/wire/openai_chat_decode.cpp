@@ -1,6 +1,7 @@
 // A chat completions request -> core::Request: the top-level members. Messages and tools have their own source.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "thalamus/base/text.h"
 #include "thalamus/wire/body_check.h"
@@ -59,9 +60,13 @@ class RequestDecoder {
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      if (request_.unread.size() < kUnreadMax) request_.unread.emplace_back(key.substr(0, kUnreadBytesMax));
+      unread(key);
       return skip_value(cursor_, root_);
     });
+  }
+
+  void unread(std::string_view name) {
+    if (request_.unread.size() < kUnreadMax) request_.unread.emplace_back(name.substr(0, kUnreadBytesMax));
   }
 
   Result<core::Request> complete() {
@@ -71,9 +76,22 @@ class RequestDecoder {
     if (request_.messages.empty())
       return fail_at("body.messages", ErrorKind::kInvalidInput,
                      "missing; give at least one message with role and content");
+    CHECK_OK(check_limits());
     request_.max_output_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     if (logprobs_) request_.logprobs = top_logprobs_;
+    CHECK_OK(check_tool_choice(request_, {"body.tool_choice", "body.tool_choice.function.name", "required"}));
     return std::move(request_);
+  }
+
+  /// Members that are each right and cannot both be followed.
+  Status check_limits() const {
+    if (max_tokens_ && max_completion_tokens_ && *max_tokens_ != *max_completion_tokens_)
+      return fail_at("body.max_completion_tokens", ErrorKind::kInvalidInput,
+                     "got {}, but `max_tokens` says {}; give one of them", *max_completion_tokens_, *max_tokens_);
+    if (top_logprobs_ > 0 && !logprobs_)
+      return fail_at("body.top_logprobs", ErrorKind::kInvalidInput,
+                     "got {} without `logprobs`; set logprobs to true, or leave top_logprobs out", top_logprobs_);
+    return {};
   }
 
   Status model(const Place& place) {
@@ -113,8 +131,7 @@ class RequestDecoder {
         CHECK_OK(skip_value(cursor_, place));
         continue;
       }
-      if (seen) return fail_at(usage.text(), ErrorKind::kInvalidInput, "given twice; give it once");
-      seen = true;
+      CHECK_OK(once(seen, usage));
       if (!pass_null(cursor_)) CHECK_OK(read_flag(cursor_, usage, request_.include_usage));
     }
     return left(cursor_, place);
@@ -139,32 +156,42 @@ class RequestDecoder {
 
   Status response_format(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
-    std::string type;
+    std::optional<std::string> type;
+    bool typed = false, described = false, schema_given = false, null = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key == "type") {
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+        CHECK_OK(once(typed, Place(place, "type")));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type.emplace()));
       } else if (key == "json_schema") {
-        if (!pass_null(cursor_)) CHECK_OK(json_schema(Place(place, "json_schema")));
+        CHECK_OK(once(described, Place(place, "json_schema")));
+        null = pass_null(cursor_);
+        if (!null) CHECK_OK(json_schema(Place(place, "json_schema")));
       } else if (key == "schema") {
         // Several local servers take the schema here.
+        CHECK_OK(once(schema_given, Place(place, "schema")));
         CHECK_OK(schema(place));
       } else {
         CHECK_OK(skip_value(cursor_, place));
       }
     }
     CHECK_OK(left(cursor_, place));
-    const auto* const row = std::find(kResponseFormats.begin(), kResponseFormats.end(), type);
-    if (row == kResponseFormats.end()) return not_among(Place(place, "type"), type, kResponseFormats);
+    const auto* const row = std::find(kResponseFormats.begin(), kResponseFormats.end(), type.value_or(""));
+    if (row == kResponseFormats.end()) return missing_or_not_among(Place(place, "type"), type, kResponseFormats);
     request_.response_format = static_cast<core::ResponseFormat>(row - kResponseFormats.begin());
-    return {};
+    const bool wanted = request_.response_format == core::ResponseFormat::kJsonSchema;
+    if (!wanted || (described && !null) || !request_.response_schema.empty()) return {};
+    return fail_at(Place(place, "json_schema").text(), ErrorKind::kInvalidInput,
+                   R"(missing; expected {{"name":...,"schema":...}}, or the type json_object)");
   }
 
   Status json_schema(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key == "schema") {
+        CHECK_OK(once(seen, Place(place, "schema")));
         CHECK_OK(schema(place));
       } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
         CHECK_OK(read_text(cursor_, place, request_.response_name));
@@ -191,13 +218,15 @@ class RequestDecoder {
 
   Status metadata(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "task") {
         CHECK_OK(skip_value(cursor_, place));
-      } else if (!pass_null(cursor_)) {
-        CHECK_OK(read_text(cursor_, Place(place, "task"), request_.task_hint));
+        continue;
       }
+      CHECK_OK(once(seen, Place(place, "task")));
+      if (!pass_null(cursor_)) CHECK_OK(read_text(cursor_, Place(place, "task"), request_.task_hint));
     }
     return left(cursor_, place);
   }
@@ -213,7 +242,8 @@ class RequestDecoder {
     return left(cursor_, place);
   }
 
-  // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge.
+  // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge,
+  // and have no counterpart elsewhere.
   Status tool_choice(const Place& place) {
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
@@ -221,26 +251,49 @@ class RequestDecoder {
       if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
       if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
       if (word == "required") request_.tool_choice = core::ToolChoice::kRequired;
-      return {};
+    } else {
+      if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
+      CHECK_OK(named_choice(place));
     }
-    if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
+    if (!request_.tool_choice) unread("tool_choice");
+    return {};
+  }
+
+  Status named_choice(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
+    std::string type;
+    bool typed = false, seen = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
-      if (key != "function" || cursor_.peek() != JsonKind::kObject) {
+      if (key == "type") {
+        CHECK_OK(once(typed, Place(place, "type")));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+      } else if (key == "function" && cursor_.peek() == JsonKind::kObject) {
+        CHECK_OK(once(seen, Place(place, "function")));
+        CHECK_OK(chosen_function(Place(place, "function")));
+      } else {
+        CHECK_OK(skip_value(cursor_, place));
+      }
+    }
+    CHECK_OK(left(cursor_, place));
+    if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
+    if (type != "function" || request_.tool_choice) return {};
+    return fail_at(Place(place, "function").text(), ErrorKind::kInvalidInput,
+                   R"(missing; expected {{"name":...}} with the name of the tool that must be called)");
+  }
+
+  Status chosen_function(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    bool seen = false;
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (key != "name") {
         CHECK_OK(skip_value(cursor_, place));
         continue;
       }
-      const Place function(place, "function");
-      CHECK_OK(enter_object(cursor_, function));
-      while (cursor_.next_member(key)) {
-        const bool names = key == "name" && cursor_.peek() == JsonKind::kString;
-        CHECK_OK(names ? read_text(cursor_, Place(function, "name"), request_.tool_choice_name)
-                       : skip_value(cursor_, function));
-      }
-      CHECK_OK(left(cursor_, function));
+      CHECK_OK(once(seen, Place(place, "name")));
+      CHECK_OK(read_text(cursor_, Place(place, "name"), request_.tool_choice_name));
     }
-    if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
     return left(cursor_, place);
   }
 
@@ -254,6 +307,8 @@ class RequestDecoder {
     if (cursor_.peek() != JsonKind::kNumber) return mistyped(cursor_, place, "a whole number");
     std::string_view spelling;
     if (!cursor_.read_number(spelling)) return malformed(cursor_, place);
+    if (spelling.find_first_of(".eE") != std::string_view::npos)
+      return fail_at(place.text(), ErrorKind::kInvalidInput, "expected a whole number, got {}", spelling.substr(0, 40));
     // One that does not fit is the upstream's to judge.
     request_.seed = base::parse_number<std::int64_t>(spelling);
     return {};
@@ -261,13 +316,7 @@ class RequestDecoder {
 
   Status logprobs(const Place& place) { return read_flag(cursor_, place, logprobs_); }
 
-  Status top_logprobs(const Place& place) {
-    CHECK_OK(read_count(cursor_, place, 0, top_logprobs_));
-    if (top_logprobs_ > kLogprobsMax)
-      return fail_at(place.text(), ErrorKind::kInvalidInput, "expected a whole number from 0 to {}, got {}",
-                     kLogprobsMax, top_logprobs_);
-    return {};
-  }
+  Status top_logprobs(const Place& place) { return read_count(cursor_, place, 0, top_logprobs_, kLogprobsMax); }
 
   const DecodeLimits& limits_;
   JsonCursor cursor_;

@@ -1,6 +1,7 @@
 // A responses request -> core::Request: the top-level members. Input items have their own source.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "thalamus/wire/body_check.h"
 #include "thalamus/wire/body_edits.h"
@@ -37,8 +38,8 @@ class ResponsesDecoder {
              {"stream", &ResponsesDecoder::stream},
              {"stream_options", &ResponsesDecoder::pass},
              {"store", &ResponsesDecoder::store},
-             {"previous_response_id", &ResponsesDecoder::stored},
-             {"conversation", &ResponsesDecoder::stored},
+             {"previous_response_id", &ResponsesDecoder::previous},
+             {"conversation", &ResponsesDecoder::conversation},
              {"background", &ResponsesDecoder::background},
              {"include", &ResponsesDecoder::include},
              {"temperature", &ResponsesDecoder::temperature},
@@ -76,6 +77,7 @@ class ResponsesDecoder {
                      "missing; name a route or a target, as GET /v1/models lists them");
     if (request_.messages.empty())
       return fail_at("body.input", ErrorKind::kInvalidInput, "missing; give a string or a non-empty array of items");
+    CHECK_OK(check_tool_choice(request_, {"body.tool_choice", "body.tool_choice.name", "required"}));
     if (!instructions_.empty()) {
       core::Message first;
       first.role = core::Role::kSystem;
@@ -106,10 +108,19 @@ class ResponsesDecoder {
     return read_flag(cursor_, place, store);
   }
 
-  Status stored(const Place& place) {
+  Status previous(const Place& place) {
+    std::string_view id;
+    CHECK_OK(read_text_view(cursor_, place, id));
+    return fail_at(place.text(), ErrorKind::kUnsupported,
+                   "got {}, but no answers are stored here; send the whole conversation as input", quoted(id));
+  }
+
+  Status conversation(const Place& place) {
+    const bool named = cursor_.peek() == JsonKind::kString || cursor_.peek() == JsonKind::kObject;
+    if (!named) return mistyped(cursor_, place, "a string or an object");
     CHECK_OK(skip_value(cursor_, place));
     return fail_at(place.text(), ErrorKind::kUnsupported,
-                   "no answers are stored here; send the whole conversation as input");
+                   "no conversations are stored here; send the whole conversation as input");
   }
 
   Status background(const Place& place) {
@@ -154,20 +165,23 @@ class ResponsesDecoder {
     CHECK_OK(enter_object(cursor_, place));
     std::string type;
     bool typed = false, named = false, described = false, parameters = false, strict = false;
+    Status function;  // of a tool of the provider's own these members may be anything
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key == "type") {
         CHECK_OK(once(typed, Place(place, "type")));
         CHECK_OK(read_text(cursor_, Place(place, "type"), type));
-      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
+      } else if (pass_null(cursor_)) {
+        continue;
+      } else if (key == "name") {
         CHECK_OK(once(named, Place(place, "name")));
-        CHECK_OK(read_text(cursor_, Place(place, "name"), out.name));
-      } else if (key == "description" && cursor_.peek() == JsonKind::kString) {
+        CHECK_OK(take(JsonKind::kString, Place(place, "name"), "a string", out.name, function));
+      } else if (key == "description") {
         CHECK_OK(once(described, Place(place, "description")));
-        CHECK_OK(read_text(cursor_, Place(place, "description"), out.description));
-      } else if (key == "parameters" && cursor_.peek() == JsonKind::kObject) {
+        CHECK_OK(take(JsonKind::kString, Place(place, "description"), "a string", out.description, function));
+      } else if (key == "parameters") {
         CHECK_OK(once(parameters, Place(place, "parameters")));
-        CHECK_OK(raw(place, out.parameters));
+        CHECK_OK(take(JsonKind::kObject, Place(place, "parameters"), "an object", out.parameters, function));
       } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
         CHECK_OK(once(strict, Place(place, "strict")));
         CHECK_OK(read_flag(cursor_, Place(place, "strict"), out.strict));
@@ -186,9 +200,20 @@ class ResponsesDecoder {
       if (whole.skip(bytes)) out.hosted = std::string(bytes);
       return {};
     }
+    CHECK_OK(function);
     if (!out.name.empty()) return {};
     return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
                    R"(missing; expected {{"type":"function","name":...,"parameters":...}})");
+  }
+
+  /// A string, or an object as it is spelt. A value of another kind is passed and kept as `problem`, if it is the
+  /// first.
+  Status take(JsonKind kind, const Place& place, std::string_view expected, std::string& out, Status& problem) {
+    if (cursor_.peek() == kind) return kind == JsonKind::kString ? read_text(cursor_, place, out) : raw(place, out);
+    JsonCursor value = cursor_;
+    CHECK_OK(skip_value(cursor_, place));
+    if (problem) problem = mistyped(value, place, expected);
+    return {};
   }
 
   Status raw(const Place& place, std::string& out) {
@@ -232,7 +257,10 @@ class ResponsesDecoder {
       }
     }
     CHECK_OK(left(cursor_, place));
-    if (type != "function" || name.empty()) return {};
+    if (type != "function") return {};
+    if (name.empty())
+      return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
+                     "missing; expected the name of the tool that must be called");
     request_.tool_choice = core::ToolChoice::kNamed;
     request_.tool_choice_name = std::move(name);
     return {};
@@ -282,13 +310,13 @@ class ResponsesDecoder {
 
   Status format(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
-    std::string type;
+    std::optional<std::string> type;
     bool typed = false, named = false, schema = false, strict = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key == "type") {
         CHECK_OK(once(typed, Place(place, "type")));
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
+        CHECK_OK(read_text(cursor_, Place(place, "type"), type.emplace()));
       } else if (key == "schema") {
         CHECK_OK(once(schema, Place(place, "schema")));
         if (pass_null(cursor_)) continue;
@@ -305,10 +333,12 @@ class ResponsesDecoder {
       }
     }
     CHECK_OK(left(cursor_, place));
-    const auto* const row = std::find(kTextFormats.begin(), kTextFormats.end(), type);
-    if (row == kTextFormats.end()) return not_among(Place(place, "type"), type, kTextFormats);
+    const auto* const row = std::find(kTextFormats.begin(), kTextFormats.end(), type.value_or(""));
+    if (row == kTextFormats.end()) return missing_or_not_among(Place(place, "type"), type, kTextFormats);
     request_.response_format = static_cast<core::ResponseFormat>(row - kTextFormats.begin());
-    return {};
+    if (request_.response_format != core::ResponseFormat::kJsonSchema || !request_.response_schema.empty()) return {};
+    return fail_at(Place(place, "schema").text(), ErrorKind::kInvalidInput,
+                   "missing; expected a JSON schema object, or the type json_object");
   }
 
   Status metadata(const Place& place) {

@@ -58,16 +58,19 @@ class PartReader {
                      "type the model knows");
     out.kind = kind_of(type_);
     if (out.kind != PartKind::kText && out.kind != PartKind::kRefusal) {
+      CHECK_OK(check_attachment(out.kind));
       add_detail(place_, std::move(detail_), out);
       return {};
     }
     const std::string_view name = out.kind == PartKind::kText ? "text" : "refusal";
     std::optional<std::string>& text = out.kind == PartKind::kText ? text_ : refusal_;
-    if (!text)
-      return fail_at(Place(place_, name).text(), ErrorKind::kInvalidInput, "expected a string in a part of type {}",
-                     type_);
-    out.text = *std::move(text);
-    return {};
+    if (text) {
+      out.text = *std::move(text);
+      return {};
+    }
+    CHECK_OK(out.kind == PartKind::kText ? text_problem_ : refusal_problem_);
+    return fail_at(Place(place_, name).text(), ErrorKind::kInvalidInput,
+                   "missing; expected a string in a part of type {}", type_);
   }
 
  private:
@@ -81,16 +84,47 @@ class PartReader {
     const Place at(place_, *known);
     if (*known == "type") return read_text(cursor_, at, type_);
     if (*known == "input_audio") return recording(at);
-    // A part of an unknown type may use these names for anything.
-    if (cursor_.peek() != JsonKind::kString) return skip_value(cursor_, place_);
+    if (cursor_.peek() != JsonKind::kString) return other_kind(at, *known);
     if (*known == "text") return read_text(cursor_, at, text_.emplace());
     if (*known == "refusal") return read_text(cursor_, at, refusal_.emplace());
-    if (*known == "image_url") return read_url_or_data(cursor_, at, detail_);
+    if (*known == "image_url") {
+      image_given_ = true;
+      return read_url_or_data(cursor_, at, detail_);
+    }
     if (*known == "file_id") return read_text(cursor_, at, detail_.file_id);
     if (*known == "filename") return read_text(cursor_, at, detail_.file_name);
     if (*known == "file_data") return read_data(cursor_, at, detail_);
     if (*known == "file_url") return read_text(cursor_, at, detail_.url);
     return read_text(cursor_, at, detail_.fidelity);
+  }
+
+  /// A part of an unknown type may use these names for anything: what else they hold is a problem only once the type is
+  /// known.
+  Status other_kind(const Place& at, std::string_view name) {
+    Status* const problem = name == "text"        ? &text_problem_
+                            : name == "refusal"   ? &refusal_problem_
+                            : name == "image_url" ? &image_problem_
+                                                  : nullptr;
+    JsonCursor value = cursor_;
+    CHECK_OK(skip_value(cursor_, place_));
+    if (problem == nullptr || value.peek() == JsonKind::kNull) return {};
+    const bool image = problem == &image_problem_;
+    *problem = mistyped(value, at, image ? "a string: https://HOST/PATH, or data:image/png;base64,DATA" : "a string");
+    return {};
+  }
+
+  Status check_attachment(PartKind kind) const {
+    const bool nothing = detail_.url.empty() && detail_.data.empty() && detail_.file_id.empty();
+    if (kind == PartKind::kImage) {
+      CHECK_OK(image_problem_);
+      const Place at(place_, "image_url");
+      if (!image_given_ && nothing)
+        return fail_at(at.text(), ErrorKind::kInvalidInput, "missing; expected an address, a data URL, or a file_id");
+      return check_image(at, detail_);
+    }
+    if (kind != PartKind::kFile || !nothing) return {};
+    return fail_at(Place(place_, "file_data").text(), ErrorKind::kInvalidInput,
+                   "missing; expected file_data, file_url or file_id");
   }
 
   Status recording(const Place& at) {
@@ -122,6 +156,8 @@ class PartReader {
   std::string type_;
   std::optional<std::string> text_;
   std::optional<std::string> refusal_;
+  Status text_problem_, refusal_problem_, image_problem_;
+  bool image_given_ = false;
   core::PartDetail detail_;
 };
 
