@@ -25,7 +25,7 @@ AttemptLimits limits_of(const ClientWait& client, AnswerShape shape, const Attem
 
 std::string error_of(const ClientWaitHeaders& headers) {
   const auto wait = parse_client_wait(headers);
-  return wait ? "" : wait.error().message;
+  return wait ? "" : wait.error().text();
 }
 
 TEST(ClientWait, IsReadFromTheHeaders) {
@@ -45,15 +45,18 @@ TEST(ClientWait, IsReadFromTheHeaders) {
 }
 
 TEST(ClientWait, RefusesWhatCannotBeMeant) {
-  EXPECT_EQ(error_of({.deadline_ms = "0"}),
-            "x-thalamus-deadline-ms: expected milliseconds as a number above zero, got '0'; send such a number or "
-            "leave the header out");
-  EXPECT_EQ(error_of({.read_timeout_s = "-3"}),
-            "x-stainless-read-timeout: expected seconds as a number above zero, got '-3'; send such a number or leave "
-            "the header out");
-  EXPECT_EQ(error_of({.timeout_s = "-1"}),
-            "x-stainless-timeout: expected seconds as a number that is not negative, got '-1'; send such a number or "
-            "leave the header out");
+  EXPECT_EQ(
+      error_of({.deadline_ms = "0"}),
+      "header x-thalamus-deadline-ms: expected milliseconds as a number above zero, got '0'; send such a number or "
+      "leave the header out");
+  EXPECT_EQ(
+      error_of({.read_timeout_s = "-3"}),
+      "header x-stainless-read-timeout: expected seconds as a number above zero, got '-3'; send such a number or leave "
+      "the header out");
+  EXPECT_EQ(
+      error_of({.timeout_s = "-1"}),
+      "header x-stainless-timeout: expected seconds as a number that is not negative, got '-1'; send such a number or "
+      "leave the header out");
   for (const auto* text : {"", " ", "soon", "1s", "nan", "inf", "0.0", "1e-300", "0x10", "1,5"}) {
     EXPECT_FALSE(parse_client_wait({.deadline_ms = text}).has_value()) << "'" << text << "'";
     EXPECT_FALSE(parse_client_wait({.read_timeout_s = text}).has_value()) << "'" << text << "'";

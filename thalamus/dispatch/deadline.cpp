@@ -20,9 +20,9 @@ Result<std::optional<Nanoseconds>> parse_span(std::string_view header, std::opti
   if (says_nothing(text)) return std::nullopt;
   const auto number = base::parse_number<double>(text);
   if (!number || !(*number > 0) || *number * unit_s < 1e-9)
-    return fail(ErrorKind::kInvalidInput,
-                "{}: expected {} as a number above zero, got '{}'; send such a number or leave the header out", header,
-                unit, text.substr(0, kShownMax));
+    return fail_at("header " + std::string(header), ErrorKind::kInvalidInput,
+                   "expected {} as a number above zero, got '{}'; send such a number or leave the header out", unit,
+                   text.substr(0, kShownMax));
   return std::min(Nanoseconds::from_seconds(*number * unit_s), kClientWaitMax);
 }
 
@@ -33,10 +33,11 @@ Result<std::optional<Nanoseconds>> parse_cut_seconds(std::optional<std::string_v
   if (says_nothing(text)) return std::nullopt;
   const auto number = base::parse_number<double>(text);
   if (!number || *number < 0)
-    return fail(ErrorKind::kInvalidInput,
-                "{}: expected seconds as a number that is not negative, got '{}'; send such a number or leave the "
-                "header out",
-                kTimeoutHeader, text.substr(0, kShownMax));
+    return fail_at(
+        "header " + std::string(kTimeoutHeader), ErrorKind::kInvalidInput,
+        "expected seconds as a number that is not negative, got '{}'; send such a number or leave the header "
+        "out",
+        text.substr(0, kShownMax));
   return std::min(Nanoseconds::from_seconds(*number + 1), kClientWaitMax);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "thalamus/base/json_writer.h"
@@ -11,6 +12,8 @@
 
 namespace thalamus::gateway {
 namespace {
+
+constexpr std::size_t kShownMax = 80;  // of a client's words
 
 std::string_view bearer(const net::Headers& headers) {
   if (const auto authorization = headers.get("authorization")) {
@@ -22,18 +25,25 @@ std::string_view bearer(const net::Headers& headers) {
   return headers.get("x-api-key").value_or("");
 }
 
+enum class AskedIn : std::uint8_t { kHeaders, kBody };
+
 /// A limit that cannot be kept is refused, not passed over: without a snapshot nothing is estimated.
-Status check_limits(const RouteRuntime& route, const core::ContractPatch& asked) {
+Status check_limits(const RouteRuntime& route, const core::ContractPatch& asked, AskedIn asked_in) {
   if (route.snapshot || route.model_count == 0) return {};
-  std::string_view limit;
+  std::string limit;
   if (asked.max_cost_usd) limit = "max_cost_usd";
   if (asked.max_latency_ms) limit = "max_latency_ms";
   if (asked.min_quality) limit = "min_quality";
   if (limit.empty()) return {};
-  return fail_at("contract", ErrorKind::kInvalidInput,
-                 "the limit {} cannot be kept: '{}' has no router to estimate by; leave it out, or ask a route that "
-                 "has one",
-                 limit, route.name);
+  std::string place = "body.thalamus." + limit;
+  if (asked_in == AskedIn::kHeaders) {
+    std::replace(limit.begin(), limit.end(), '_', '-');
+    place = "header x-thalamus-" + limit;
+  }
+  return fail_at(std::move(place), ErrorKind::kInvalidInput,
+                 "this limit cannot be kept: '{}' has no router to estimate by; leave it out, or ask a route that has "
+                 "one",
+                 route.name);
 }
 
 Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const net::Headers& headers,
@@ -47,8 +57,8 @@ Status merge_contract(const RouteRuntime& route, const VirtualKey* key, const ne
       applied = wire::apply_contract_header(from_headers, name, value);
   });
   CHECK_OK(applied);
-  CHECK_OK(check_limits(route, from_headers));
-  CHECK_OK(check_limits(route, request.contract));
+  CHECK_OK(check_limits(route, from_headers, AskedIn::kHeaders));
+  CHECK_OK(check_limits(route, request.contract, AskedIn::kBody));
   contract.add(from_headers);
   contract.add(request.contract);
   return {};
@@ -118,7 +128,9 @@ Result<const VirtualKey*> check_key(const Config& config, const net::Headers& he
     return fail(ErrorKind::kUnauthorized,
                 "no API key given; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`");
   const VirtualKey* key = config.find_key(secret);
-  if (key == nullptr) return fail(ErrorKind::kUnauthorized, "the API key is not known to this gateway");
+  if (key == nullptr)
+    return fail(ErrorKind::kUnauthorized,
+                "the API key is not known to this gateway; check it, or ask the operator for one");
   if (key->expires_unix_s != 0 && clock.unix_ns() / 1'000'000'000 >= key->expires_unix_s)
     return fail(ErrorKind::kUnauthorized, "the API key '{}' has expired; ask the operator for a new one", key->name);
   return key;
@@ -156,7 +168,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
   if (route == nullptr || !key_allows(config, key, *route))
     return fail_at("body.model", ErrorKind::kNotFound,
                    "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
-                   request.model, key == nullptr ? runtime.suggest(request.model) : std::string());
+                   request.model.substr(0, kShownMax), key == nullptr ? runtime.suggest(request.model) : std::string());
   decision.route = route;
   decision.embeddings = format.embeddings();
   CHECK_OK(merge_contract(*route, key, http.headers, request, decision.contract));

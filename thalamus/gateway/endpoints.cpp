@@ -8,12 +8,15 @@
 #include "thalamus/feature/description.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/endpoint_report.h"
+#include "thalamus/gateway/error_answer.h"
 #include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/turn.h"
 #include "thalamus/wire/anthropic.h"
 
 namespace thalamus::gateway {
 namespace {
+
+constexpr std::size_t kShownMax = 80;  // of a client's words
 
 net::Headers json_headers() {
   net::Headers headers;
@@ -27,9 +30,7 @@ net::Awaitable<void> send_text(net::Responder& responder, int status, net::Heade
 }
 
 net::Awaitable<void> send_failure(net::Responder& responder, Error error) {
-  const std::string body = wire::find_format("openai")->encode_error(error);
-  Status sent = co_await responder.send(base::http_status(error.kind), json_headers(), body);
-  static_cast<void>(sent);
+  co_await answer_error(responder, *wire::find_format("openai"), std::move(error));
 }
 
 net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, std::string allowed) {
@@ -69,8 +70,7 @@ net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& reque
     decoded = std::unexpected(key.error());
   }
   if (!decoded) {
-    std::string body = format.encode_error(decoded.error());
-    co_await send_text(responder, base::http_status(decoded.error().kind), json_headers(), std::move(body));
+    co_await answer_error(responder, format, decoded.error(), decision_name(core));
     co_return;
   }
   feature::describe(*decoded, core.description, feature::Reads{});
@@ -91,11 +91,12 @@ net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock
                                 net::Responder& responder) {
   constexpr std::string_view kOne = "/v1/models/";
   const auto key = check_key(runtime.config(), request.headers, clock);
+  const bool anthropic = request.headers.get("anthropic-version").has_value();
+  const wire::Format& format = *wire::find_format(anthropic ? "anthropic" : "openai");
   if (!key) {
-    co_await send_failure(responder, key.error());
+    co_await answer_error(responder, format, key.error());
     co_return;
   }
-  const bool anthropic = request.headers.get("anthropic-version").has_value();
   if (!request.path.starts_with(kOne)) {
     std::string list = anthropic ? models_for_anthropic(runtime, *key, {}) : models_body(runtime, *key);
     co_await send_text(responder, 200, json_headers(), std::move(list));
@@ -104,9 +105,13 @@ net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock
   const std::string name = request.path.substr(kOne.size());
   const RouteRuntime* route = runtime.find_route(name);
   if (route == nullptr || !key_allows(runtime.config(), *key, *route)) {
-    Error error{ErrorKind::kNotFound, fmt::format("the model '{}' does not exist{}", name, runtime.suggest(name)),
-                "body.model"};
-    co_await send_failure(responder, std::move(error));
+    // What a key may not use is not named to it.
+    const std::string near = *key == nullptr ? runtime.suggest(name) : std::string();
+    Error error{
+        ErrorKind::kNotFound,
+        fmt::format("the model '{}' does not exist{}; GET /v1/models lists them", name.substr(0, kShownMax), near),
+        "body.model"};
+    co_await answer_error(responder, format, std::move(error));
     co_return;
   }
   if (anthropic) {

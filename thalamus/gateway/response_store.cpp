@@ -5,6 +5,7 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/core_state.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/gateway/error_answer.h"
 #include "thalamus/gateway/runtime.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/wire/openai_responses_history.h"
@@ -192,12 +193,13 @@ net::Awaitable<void> run_stored_response(CoreState& core, const net::HttpRequest
   } else {
     failure = Error{ErrorKind::kNotFound, store->unknown(id), {}};
   }
-  if (failure) body = wire::find_format("responses")->encode_error(*failure);
+  if (failure) {
+    co_await answer_error(responder, *wire::find_format("responses"), *failure);
+    co_return;
+  }
   net::Headers headers;
   headers.add("content-type", "application/json");
-  int status = 200;
-  if (failure) status = base::http_status(failure->kind);
-  Status sent = co_await responder.send(status, headers, body);
+  Status sent = co_await responder.send(200, headers, body);
   static_cast<void>(sent);
 }
 

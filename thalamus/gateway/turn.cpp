@@ -14,6 +14,7 @@
 #include "thalamus/dispatch/affinity.h"
 #include "thalamus/gateway/call.h"
 #include "thalamus/gateway/decision.h"
+#include "thalamus/gateway/error_answer.h"
 #include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/slow_features.h"
 #include "thalamus/net/asio.h"
@@ -42,24 +43,6 @@ struct TurnState {
   std::optional<TraceParent> parent;  ///< the caller's span
   std::string traceparent;            ///< ours, for upstreams; empty where this turn is not told to a collector
 };
-
-/// The decision's name is the request's, under the names that the official clients read.
-void add_request_id(const std::string& id, net::Headers& headers) {
-  headers.add("x-thalamus-decision", id);
-  headers.add("x-request-id", id);
-  headers.add("request-id", id);
-}
-
-/// Official clients ask these before their own rules, so that they retry exactly what may come out otherwise.
-void add_retry_advice(ErrorKind kind, std::optional<Nanoseconds> stated, net::Headers& headers) {
-  const bool busy = kind == ErrorKind::kLimitExceeded || kind == ErrorKind::kUnavailable;
-  const bool passing = busy || kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
-  headers.add("x-should-retry", passing ? "true" : "false");
-  if (!busy) return;
-  const std::int64_t ms = std::max<std::int64_t>(1, stated.value_or(Nanoseconds::from_ms(1'000)).value / 1'000'000);
-  headers.add("retry-after", fmt::format("{}", (ms + 999) / 1'000));
-  headers.add("retry-after-ms", fmt::format("{}", ms));
-}
 
 /// A structured field (RFC 8941): a list of places with their reasons. Only what a header may hold is kept.
 std::string loss_header(const wire::Losses& losses) {
@@ -93,13 +76,7 @@ net::Awaitable<void> send_error(TurnState& turn, const Error& error) {
   turn.status = base::http_status(error.kind);
   turn.outcome.failure = error.kind;
   if (turn.responder.started() || error.kind == ErrorKind::kCancelled) co_return;
-  net::Headers headers;
-  headers.add("content-type", "application/json");
-  if (!turn.decision.id.empty()) add_request_id(turn.decision.id, headers);
-  add_retry_advice(error.kind, turn.retry_after, headers);
-  const std::string body = turn.format.encode_error(error, turn.decision.id);
-  Status sent = co_await turn.responder.send(turn.status, headers, body);
-  static_cast<void>(sent);
+  co_await answer_error(turn.responder, turn.format, error, turn.decision.id, turn.retry_after);
 }
 
 /// What the answer says of its decision; `Server-Timing` per W3C Server Timing, milliseconds.
@@ -443,18 +420,16 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
     if (prepared) prepared = prepare(core, *runtime, *format, http, request, decision);
   }
   if (prepared && decision.stands_in) co_await decide_with_slow_features(core, request, decision);
+  if (!prepared) {
+    if (format == nullptr) format = wire::find_format("openai");
+    co_await answer_error(responder, *format, prepared.error(), decision.id);
+    co_return;
+  }
   net::Headers headers;
   headers.add("content-type", "application/json");
-  std::string body;
-  int status = 200;
-  if (!prepared) {
-    status = base::http_status(prepared.error().kind);
-    body = (format != nullptr ? format : wire::find_format("openai"))->encode_error(prepared.error(), decision.id);
-  } else {
-    headers.add("x-thalamus-decision", decision.id);
-    body = decision.to_json(core.estimates);
-  }
-  Status sent = co_await responder.send(status, headers, body);
+  headers.add("x-thalamus-decision", decision.id);
+  const std::string body = decision.to_json(core.estimates);
+  Status sent = co_await responder.send(200, headers, body);
   static_cast<void>(sent);
 }
 

@@ -178,7 +178,9 @@ def of_contract():
                    ("'chat-model'", "Loosen them"), code="contract_infeasible")
     return [nothing,
             Case("a limit where nothing is estimated", REQUEST.plus('"thalamus":{"min_quality":0.5}'), 400,
-                 None, ("min_quality", "leave it out"))]
+                 "thalamus.min_quality", ("no router to estimate by", "leave it out")),
+            Case("the same in a header", REQUEST.good(), 400, "x-thalamus-min-quality",
+                 ("no router to estimate by", "leave it out"), headers={"x-thalamus-min-quality": "0.5"})]
 
 
 TITLE = "OpenAI chat completions"

@@ -119,9 +119,9 @@ def headers(request):
 
 
 def waits(request):
-    """How long the client says that it waits. The message names the header itself."""
+    """How long the client says that it waits."""
     def row(what, name, value, *says):
-        return Case(what, request.good(), 400, None, (name, *says, "leave the header out"), headers={name: value})
+        return Case(what, request.good(), 400, name, (*says, "leave the header out"), headers={name: value})
 
     return [
         row("a deadline in words", "x-thalamus-deadline-ms", "soon", "'soon'", "milliseconds as a number above zero"),
