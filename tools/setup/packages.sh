@@ -38,6 +38,7 @@ libclang-rt-19-dev   Clang's sanitizer and fuzzer run time
 libgtest-dev         unit tests
 libgmock-dev         unit tests
 valgrind             counts instructions of a request
+prometheus           promtool checks the metrics; nothing of it is started
 LIST
 }
 
