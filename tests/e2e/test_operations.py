@@ -77,6 +77,35 @@ class Reload(unittest.TestCase):
         self.assertEqual(statuses, [200])
         self.assertIn("slow", self.target_of("slow"), "the route is gone for new requests")
 
+    def test_what_is_known_of_targets_that_stay_outlives_a_reload(self):
+        def text(routes):
+            return "\n".join([
+                "providers:",
+                f"  narrow: {{ base_url: 'http://127.0.0.1:{self.upstream.port}/v1', concurrency: 1, queue: 0, "
+                "retries: { attempts_max: 1 } }",
+                "models:",
+                "  - { name: one-at-a-time, provider: narrow, id: slow-1000 }",
+                "routes:",
+                *(f"  - {{ name: {route}, targets: [one-at-a-time] }}" for route in routes), ""])
+        self.write(text(["slow"]))
+        self.assertEqual(self.reload()[0], 200)
+        statuses = []
+        asking = threading.Thread(target=lambda: statuses.append(self.gateway.chat("slow")[0]))
+        asking.start()
+        until = time.monotonic() + 5
+        while self.gateway.metric("thalamus_requests_in_flight") < 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        self.write(text(["slow", "new"]))
+        self.assertEqual(self.reload()[0], 200)
+        status, headers, data = self.gateway.chat("new")
+        self.assertEqual((status, headers["retry-after"], headers["x-should-retry"]), (503, "1", "true"))
+        self.assertIn(b"the queue of target 'one-at-a-time' is full", data)
+        asking.join()
+        self.assertEqual(statuses, [200])
+        self.assertEqual(self.gateway.chat("new")[0], 200, "and was given back")
+        status = json.loads(self.gateway.request("GET", "/admin/status", admin=True)[2])
+        self.assertEqual(status["endpoints"]["one-at-a-time"]["replicas"][0]["good"], 2)
+
     def test_a_web_page_cannot_reload(self):
         self.assertEqual(self.reload({"origin": "http://example.org"})[0], 403)
 

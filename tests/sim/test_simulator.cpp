@@ -119,7 +119,7 @@ TEST(Simulator, QueuesUpToTheLimitAndRefusesBeyond) {
       simulate(parsed("workload rate=50 seconds=20\ntarget only service_ms=1000 sigma=0.1 concurrency=2 queue=5\n"), 3);
   EXPECT_EQ(report.targets[0].in_flight_max, 2U);
   EXPECT_EQ(report.targets[0].queue_length_max, 5U);
-  EXPECT_GT(report.failed.at("limit_exceeded"), 100U);
+  EXPECT_GT(report.failed.at("unavailable"), 100U);
   EXPECT_GT(report.queue_s.p50, 0.5);
 }
 

@@ -25,6 +25,8 @@ struct TargetLimits {
   Nanoseconds first_byte_timeout = Nanoseconds::from_ms(120'000);
   Nanoseconds idle_timeout = Nanoseconds::from_ms(60'000);
   Nanoseconds total_timeout = Nanoseconds::from_ms(600'000);
+
+  friend bool operator==(const TargetLimits&, const TargetLimits&) = default;
 };
 
 enum class Admission : std::uint8_t { kAdmitted, kQueue, kRefused };

@@ -146,7 +146,7 @@ class Gateway::Impl final : public Facts {
     if (!config) return std::unexpected(refused(config.error()));
     ReloadReport report;
     for (const Warning& warning : config->warnings) report.warnings.push_back(warning.text());
-    auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_);
+    auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_, running.get());
     if (!next) return std::unexpected(refused(next.error()));
     if (const Status fits = check_reloadable(*running, **next); !fits) return std::unexpected(refused(fits.error()));
     if (identity_) {

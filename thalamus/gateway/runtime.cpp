@@ -74,7 +74,7 @@ net::Headers headers_with(const Provider& provider, const wire::Format& format, 
 }
 
 /// What all calls of one model share: its keys, its replicas, and how it is tried again.
-Result<std::unique_ptr<dispatch::TargetControls>> make_controls(const Provider& provider,
+Result<std::shared_ptr<dispatch::TargetControls>> make_controls(const Provider& provider,
                                                                 const dispatch::TargetLimits& limits,
                                                                 const std::vector<std::string>& urls) {
   dispatch::EndpointNames names;
@@ -87,7 +87,29 @@ Result<std::unique_ptr<dispatch::TargetControls>> make_controls(const Provider& 
   TRY(auto set, dispatch::EndpointSet::make(std::move(names), endpoints));
   const dispatch::TimeLimits times{limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout,
                                    limits.total_timeout};
-  return std::make_unique<dispatch::TargetControls>(std::move(set), times, retries, hedge);
+  return std::make_shared<dispatch::TargetControls>(std::move(set), times, retries, hedge);
+}
+
+/// Of a provider, all that `make_controls` reads or that its counts are about.
+bool same_servers(const Provider& a, const Provider& b) {
+  const auto same_key = [](const Secret& x, const Secret& y) { return x.reveal() == y.reveal(); };
+  return a.name == b.name && a.base_url == b.base_url && a.replicas == b.replicas && a.retries == b.retries &&
+         a.endpoints == b.endpoints && a.hedge == b.hedge &&
+         std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end(), same_key);
+}
+
+/// The controls that `running` has of a model that stays as it is; null for another one.
+std::shared_ptr<dispatch::TargetControls> kept_controls(const Runtime& running, const Config& next,
+                                                        const ModelEntry& model) {
+  const Config& old = running.config();
+  for (std::size_t i = 0; i < old.models.size(); ++i) {
+    const ModelEntry& before = old.models[i];
+    if (before.target.name != model.target.name || !before.provider || !model.provider) continue;
+    const bool same = before.id == model.id && before.limits == model.limits &&
+                      same_servers(old.providers[*before.provider], next.providers[*model.provider]);
+    if (same) return running.upstreams()[i]->controls;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -98,11 +120,13 @@ std::filesystem::path host_executable() {
 }
 
 Result<std::shared_ptr<const Runtime>> Runtime::make(Config config, std::uint64_t generation,
-                                                     const std::filesystem::path& socket_folder) {
+                                                     const std::filesystem::path& socket_folder,
+                                                     const Runtime* running) {
   std::shared_ptr<Runtime> runtime(new Runtime());
   runtime->config_ = std::move(config);
   runtime->generation_ = generation;
-  CHECK_OK(runtime->add_upstreams(socket_folder));
+  CHECK_OK(runtime->add_upstreams(socket_folder, running));
+  if (running != nullptr) runtime->keep_policies(*running);
   for (const Route& route : runtime->config_.routes) CHECK_OK(runtime->add_route(route));
   runtime->add_single_targets();
   return std::shared_ptr<const Runtime>(std::move(runtime));
@@ -146,7 +170,7 @@ Result<std::string> Runtime::child_for(const Provider& provider, const std::file
   return url;
 }
 
-Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
+Status Runtime::add_upstreams(const std::filesystem::path& socket_folder, const Runtime* running) {
   std::vector<std::string> urls;
   for (const Provider& provider : config_.providers) {
     if (provider.model_file || provider.spawn) {
@@ -173,7 +197,10 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
       endpoint.version = provider.http;
       upstream->replicas.push_back(std::move(endpoint));
     }
-    TRY(upstream->controls, make_controls(provider, model.limits, replicas));
+    if (running != nullptr) upstream->controls = kept_controls(*running, config_, model);
+    if (upstream->controls == nullptr) {
+      TRY(upstream->controls, make_controls(provider, model.limits, replicas));
+    }
     upstream->slow_stream = provider.slow_stream;
     upstream->format = wire::find_format(provider.format);
     if (upstream->format == nullptr)
@@ -187,6 +214,17 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder) {
     upstreams_.push_back(std::move(upstream));
   }
   return {};
+}
+
+// Policies know targets by their index, so they are kept only where all models stand where they stood.
+void Runtime::keep_policies(const Runtime& running) {
+  const auto same = [](const ModelEntry& a, const ModelEntry& b) {
+    return a.target.name == b.target.name && a.limits == b.limits;
+  };
+  const std::vector<ModelEntry>& before = running.config_.models;
+  if (!std::equal(before.begin(), before.end(), config_.models.begin(), config_.models.end(), same)) return;
+  policies_ = running.policies_;
+  policy_keys_ = running.policy_keys_;
 }
 
 void Runtime::append_target(RouteRuntime& route, std::size_t model) const {

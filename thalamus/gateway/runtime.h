@@ -47,8 +47,10 @@ class Runtime {
  public:
   /// `generation` counts configurations of this process. Fails where a snapshot cannot be read, a strategy or policy is
   /// unknown or an option is wrong; a missing model file is no failure here: that target is down, the others go on.
+  /// What `running` knows of targets that stay as they are is kept: calls in flight, dead keys, breakers, latencies.
   [[nodiscard]] static Result<std::shared_ptr<const Runtime>> make(Config config, std::uint64_t generation,
-                                                                   const std::filesystem::path& socket_folder);
+                                                                   const std::filesystem::path& socket_folder,
+                                                                   const Runtime* running = nullptr);
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
@@ -68,7 +70,8 @@ class Runtime {
 
  private:
   Runtime() = default;
-  Status add_upstreams(const std::filesystem::path& socket_folder);
+  Status add_upstreams(const std::filesystem::path& socket_folder, const Runtime* running);
+  void keep_policies(const Runtime& running);
   Result<dispatch::Policy*> policy_for(const std::string& name, const base::OptionMap& options);
   Status add_route(const Route& route);
   void add_single_targets();
@@ -78,7 +81,7 @@ class Runtime {
   Config config_;
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<UpstreamTarget>> upstreams_;  ///< by model; null for tools
-  std::vector<std::unique_ptr<dispatch::Policy>> policies_;
+  std::vector<std::shared_ptr<dispatch::Policy>> policies_;
   std::vector<std::string> policy_keys_;  ///< name and options of each policy
   std::vector<std::unique_ptr<RouteRuntime>> routes_;
   std::vector<ChildSpec> children_;

@@ -79,7 +79,7 @@ net::Awaitable<Status> wait_for_slot(CoreState& core, const RouteRuntime& route,
   asio::steady_timer bell(executor);
   const Registered waiter(*core.slot_waiters, bell);
   const auto ticket = route.policy->wait(slot, *core.slot_waiters, waiter.cookie());
-  if (!ticket) co_return fail(ErrorKind::kLimitExceeded, "the queue of target '{}' is full; try again later", name);
+  if (!ticket) co_return fail(ErrorKind::kUnavailable, "the queue of target '{}' is full; try again later", name);
   const Nanoseconds patience = route.limits[target]->first_byte_timeout;
   const auto watch = client_gone.add([&bell] { bell.cancel(); });
   while (!waiter.news() && !client_gone.cancelled() && clock.now() - asked < patience)

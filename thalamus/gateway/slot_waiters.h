@@ -44,7 +44,7 @@ class SlotWaiters final : public dispatch::Waker {
 struct CoreState;
 struct RouteRuntime;
 
-/// Waits for a slot of the route's target since `asked`. kUnavailable where the target is down, kLimitExceeded where
+/// Waits for a slot of the route's target since `asked`. kUnavailable where the target is down or
 /// its queue is full, kTimeout where the wait takes longer than the first byte may, kCancelled where the client goes.
 [[nodiscard]] net::Awaitable<Status> wait_for_slot(CoreState& core, const RouteRuntime& route, std::uint16_t target,
                                                    Nanoseconds asked, net::Cancellation& client_gone);

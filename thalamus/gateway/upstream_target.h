@@ -23,7 +23,7 @@ struct UpstreamTarget {
   std::string extra_body;        ///< JSON members added to each request
   bool takes_reasoning = false;  ///< the model states the ability
   dispatch::SlowStreamOptions slow_stream;
-  std::unique_ptr<dispatch::TargetControls> controls;  ///< keys, replicas, retries, hedges
+  std::shared_ptr<dispatch::TargetControls> controls;  ///< keys, replicas, retries, hedges; outlives a reload
 };
 
 }  // namespace thalamus::gateway

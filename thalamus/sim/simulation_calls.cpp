@@ -35,7 +35,7 @@ void Simulation::start_call(std::uint64_t index, SimTurn& turn, const compose::S
   const auto ticket = policy_->wait(call.target, waker_, key);
   if (!ticket) {
     --load.waiting;
-    return refuse_call(key, call, base::ErrorKind::kLimitExceeded);
+    return refuse_call(key, call, base::ErrorKind::kUnavailable);
   }
   if (!call.woken) call.ticket = ticket;
   ++row.queued;
