@@ -145,6 +145,10 @@ TEST(ConfigErrors, OfProviders) {
        "https://host[:port][/path] or unix:/path[:/base]"},
       {provider("{ base_url: ${env:URL} }"),
        "c.yaml:2:30: providers.up.base_url: the environment variable URL is not set"},
+      {provider("{ base_url: http://127.0.0.1:9/v1/, format: anthropic }"),
+       "c.yaml:2:30: providers.up.base_url: 'http://127.0.0.1:9/v1/' ends in /v1, and /v1/messages is added to it; "
+       "leave "
+       "/v1 out, or state `path: /messages`"},
       {provider("{ base_url: http://127.0.0.1:9, format: opnai }"),
        "c.yaml:2:58: providers.up.format: expected one of openai, responses, anthropic, got 'opnai', did you "
        "mean 'openai'?"},

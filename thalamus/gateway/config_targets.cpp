@@ -192,6 +192,13 @@ void read_dialect(Fields& fields, Provider& provider) {
       (!provider.path.starts_with('/') || provider.path.find_first_of(" \t\r\n#") != std::string::npos))
     fields.error("path", fmt::format("expected a path that begins with '/' and has no spaces, got {}",
                                      shown_value(provider.path)));
+  // The commonest slip: what other protocols' base URLs end in, this one's path begins with.
+  std::string_view base = provider.base_url;
+  if (base.ends_with('/')) base.remove_suffix(1);
+  if (provider.format == "anthropic" && provider.path.empty() && base.ends_with("/v1"))
+    fields.error("base_url", fmt::format("{} ends in /v1, and /v1/messages is added to it; leave /v1 out, or state "
+                                         "`path: /messages`",
+                                         shown_value(provider.base_url)));
   const YamlNode* node = fields.get("extra_body");
   if (node == nullptr) return;
   std::string json;
