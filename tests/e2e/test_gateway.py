@@ -450,6 +450,30 @@ class Records(unittest.TestCase):
             gateway.close()
             subprocess.run(["umount", folder])
 
+    def test_a_client_that_goes_away_is_billed_what_it_used(self):
+        gateway = Gateway(routes_config(self.upstream.port, {"slow": ["drip-50"]}))
+        try:
+            body = json.dumps({"model": "slow", "stream": True, "messages": [{"role": "user", "content": "x" * 4000}]})
+            with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
+                client.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+                               f"\r\n{body}".encode())
+                got = b""
+                while got.count(b"piece") < 8:
+                    got += client.recv(4096)
+            until = time.monotonic() + 5
+            while not gateway.records()[0] and time.monotonic() < until:
+                time.sleep(0.02)
+            outcome = gateway.records()[0][0]["outcome"]
+            self.assertEqual((outcome["finish"], outcome["failure"]), ("cancelled", "cancelled"), outcome)
+            self.assertTrue(outcome["usage_estimated"], outcome)
+            self.assertGreater(outcome["input_tokens"], 300)
+            self.assertTrue(10 <= outcome["output_tokens"] <= 40, outcome)
+            # At 1 and 2 USD for a million tokens.
+            self.assertEqual(outcome["cost_nanodollars"],
+                             1000 * outcome["input_tokens"] + 2000 * outcome["output_tokens"])
+        finally:
+            gateway.close()
+
     def test_a_stream_that_says_nothing_is_left_at_the_limit_for_its_first_token(self):
         config = routes_config(self.upstream.port, {"mute": ["silent", "ok"]})
         gateway = Gateway(config.replace("idle_ms: 400, total_ms: 5000", "idle_ms: 60000, total_ms: 90000"))

@@ -52,9 +52,11 @@ void write_outcome(base::JsonWriter& out, const core::Turn& turn) {
   out.key("outcome").begin_object().field("finish", word(outcome.finish));
   if (outcome.answered_by) out.field("answered_by", target_name(turn, *outcome.answered_by));
   if (outcome.failure) out.field("failure", base::label(*outcome.failure));
-  if (outcome.usage.known) {
-    out.field("input_tokens", outcome.usage.input).field("cached_input_tokens", outcome.usage.cached_input);
-    out.field("output_tokens", outcome.usage.output);
+  const core::Usage& usage = outcome.usage;
+  if (usage.known || usage.input > 0 || usage.output > 0) {
+    out.field("input_tokens", usage.input).field("cached_input_tokens", usage.cached_input);
+    out.field("output_tokens", usage.output);
+    if (!usage.known) out.field("usage_estimated", true);
   }
   out.field("cost_nanodollars", outcome.cost.value).field("queue_ms", outcome.queue.ms());
   out.field("first_token_ms", outcome.first_token.ms()).field("total_ms", outcome.total.ms());

@@ -230,9 +230,13 @@ net::Awaitable<Status> deliver_call(TurnState& turn, RunningCall& running) {
   const core::Target& target = turn.decision.route->targets[running.target];
   turn.outcome.usage = facts.usage;
   turn.outcome.cost = core::cost_of(facts.usage, target.prices);
-  turn.outcome.finish = delivered ? facts.finish : core::Finish::kError;
+  turn.outcome.finish = facts.finish;
   turn.outcome.first_token = facts.first_content - turn.http.arrived;
-  if (!delivered) turn.outcome.failure = delivered.error().kind;
+  if (!delivered) {
+    turn.outcome.failure = delivered.error().kind;
+    const bool cancelled = delivered.error().kind == ErrorKind::kCancelled;
+    turn.outcome.finish = cancelled ? core::Finish::kCancelled : core::Finish::kError;
+  }
   turn.core.shared.telemetry.usage(turn.core.index, target.name, facts.usage, turn.outcome.cost);
   turn.answer = facts.answer;
   co_return delivered;

@@ -135,6 +135,9 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
   facts_.usage = read->answer.usage;
   facts_.finish = read->answer.finish;
   facts_.first_content = context_.clock.now();
+  said_bytes_ = read->answer.text.size() + read->answer.refusal.size();
+  for (const core::ToolCall& call : read->answer.tool_calls) said_bytes_ += call.name.size() + call.arguments.size();
+  finished_ = true;
   if (context_.keep_answer) facts_.answer = read->answer.text.empty() ? read->answer.refusal : read->answer.text;
   if (translate_) {
     core::Answer& answer = read->answer;
@@ -237,6 +240,7 @@ Status UpstreamAttempt::take_event() {
     ended_ = true;
   }
   if (frame.content && facts_.first_content.value == 0) facts_.first_content = context_.clock.now();
+  said_bytes_ += frame.text.size();
   if (context_.keep_answer) facts_.answer += frame.text;
   if (translate_) {
     for (const core::Delta& delta : deltas_) writer_->write(delta, outgoing_);
@@ -259,7 +263,23 @@ void UpstreamAttempt::end_translation() {
   writer_->end({.finish = facts_.finish, .stop_sequence = {}, .usage = facts_.usage}, outgoing_);
 }
 
+// A provider counts at the end: of an answer that was cut, or whose provider does not count, we know what we saw.
+void UpstreamAttempt::estimate_usage() {
+  constexpr std::size_t kBytesPerToken = 4;
+  if (facts_.usage.known && finished_) return;
+  const auto seen = static_cast<std::uint32_t>((said_bytes_ + kBytesPerToken - 1) / kBytesPerToken);
+  facts_.usage.input = std::max(facts_.usage.input, context_.input_tokens);
+  facts_.usage.output = std::max(facts_.usage.output, seen);
+  facts_.usage.known = false;
+}
+
 net::Awaitable<Status> UpstreamAttempt::deliver(net::Responder& responder, const net::Headers& headers) {
+  Status delivered = co_await send_all(responder, headers);
+  estimate_usage();
+  co_return delivered;
+}
+
+net::Awaitable<Status> UpstreamAttempt::send_all(net::Responder& responder, const net::Headers& headers) {
   net::Headers all = headers;
   if (!context_.request.stream) {
     all.set("content-type", "application/json");

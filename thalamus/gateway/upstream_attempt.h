@@ -40,12 +40,14 @@ class UpstreamAttempt {
   net::Awaitable<Status> read_whole();
   net::Awaitable<Status> begin_stream();
   net::Awaitable<Status> read_piece();
+  net::Awaitable<Status> send_all(net::Responder& responder, const net::Headers& headers);
   net::Awaitable<Status> pump(net::Responder& responder);
   net::Awaitable<void> tell(net::Responder& responder, const Error& failure);
   net::Awaitable<void> drain();
   void start_writer();
   Status take_event();
   void end_translation();
+  void estimate_usage();
   /// The failure of a kind of transport, with the target's name before its words.
   std::unexpected<Error> failed(dispatch::TransportEnd transport, Error error);
   std::unexpected<Error> failed(dispatch::TransportEnd transport, std::string_view words);
@@ -67,6 +69,7 @@ class UpstreamAttempt {
   std::unique_ptr<wire::StreamReader> stream_;
   std::unique_ptr<wire::StreamWriter> writer_;  // where translate_
   std::vector<core::Delta> deltas_;             // of one event
+  std::size_t said_bytes_ = 0;                  // text of the answer so far
   bool told_end_ = false;                       // the writer's end is in outgoing_
   bool finished_ = false;                       // a finish reason or the end mark came
   bool ended_ = false;                          // nothing more will come
