@@ -160,6 +160,30 @@ void add_eval(CLI::App& app, Chosen& chosen) {
   });
 }
 
+void add_annotate(CLI::App& app, Chosen& chosen) {
+  auto arguments = std::make_shared<AnnotateArguments>();
+  CLI::App* verb =
+      add_verb(app, chosen, "annotate", "items + measured mixes -> who labels each item, a human or a model");
+  verb->add_option("--items", arguments->items,
+                   "items, JSON lines: {\"id\",\"features\":{NAME: number, true, false or text},\"human_usd\"}")
+      ->required()
+      ->check(given());
+  verb->add_option(
+          "--mixes", arguments->mixes,
+          "measured mixes, JSON lines: {\"human\":[ids],\"score\"}, and \"items\":[ids] of a mix of some items")
+      ->check(given());
+  verb->add_option("--propose", arguments->propose, "write mixes to measure to a file instead")->check(given());
+  verb->add_option("--share", arguments->share, "of the items that humans may label (default: 0.5)")
+      ->check(number_that([](double number) { return number >= 0 && number <= 1; }, "a number from 0 to 1"));
+  verb->add_option("--budget-usd", arguments->budget_usd, "of human labels; each item then needs its human_usd")
+      ->check(number_that([](double number) { return number >= 0 && number <= 9e6; }, "a number of USD from 0 to 9e6"));
+  verb->add_option("--options", arguments->options,
+                   "options of hybrid_preferences (thalamus methods): form=quadratic,simulations=200");
+  verb->add_option("--seed", arguments->seed, "seed")->check(whole_number());
+  verb->add_option("--out", arguments->out, "a line per item (default: standard output)")->check(given());
+  verb->callback([=, &chosen] { chosen.run = [=, &chosen] { return annotate(*arguments, chosen.style()); }; });
+}
+
 void add_import(CLI::App& app, Chosen& chosen) {
   auto arguments = std::make_shared<ImportArguments>();
   CLI::App* verb = add_verb(app, chosen, "import", "a public benchmark's files -> outcome table");
@@ -259,6 +283,7 @@ int main(int argc, char** argv) {
   add_probe(app, chosen);
   add_train(app, chosen);
   add_eval(app, chosen);
+  add_annotate(app, chosen);
   add_import(app, chosen);
   add_route(app, chosen);
   add_explain(app, chosen);

@@ -76,6 +76,18 @@ struct EvalArguments {
 };
 int eval(const EvalArguments& arguments, Style style);
 
+struct AnnotateArguments {
+  std::string items;
+  std::string mixes;    ///< measured; empty: `propose` is given
+  std::string propose;  ///< file for mixes to measure
+  std::string options;  ///< of the method hybrid_preferences
+  double share = -1;    ///< of the items; below 0: the method's default, or a budget in USD
+  double budget_usd = -1;
+  std::uint64_t seed = 1;
+  std::string out;  ///< empty: standard output
+};
+int annotate(const AnnotateArguments& arguments, Style style);
+
 struct ImportArguments {
   std::string format;
   std::vector<std::string> in;

@@ -49,6 +49,36 @@ Toy without_french(const Toy& toy) {
   return two;
 }
 
+/// Many models of different base rates, and features that say nothing.
+TrainingSet base_rates(std::size_t rows, std::uint64_t seed, const std::vector<double>& rates) {
+  base::Rng rng(seed);
+  std::vector<SmallRow> table;
+  for (std::size_t i = 0; i < rows; ++i) {
+    SmallRow row;
+    for (int f = 0; f < 8; ++f) row.dense.push_back(static_cast<float>(rng.normal()));
+    for (const double rate : rates) row.quality.push_back(rng.uniform() < rate ? 1.0F : 0.0F);
+    table.push_back(std::move(row));
+  }
+  return small_set(table);
+}
+
+TEST(Graphrouter, WhereFeaturesSayNothingTheBestSingleModelIsChosen) {
+  std::vector<double> rates{0.9};
+  for (int m = 1; m < 24; ++m) rates.push_back(0.82 - 0.02 * m);
+  const auto router = fit_small("graphrouter", base_rates(240, 77, rates), {}).value();
+  DenseAsker ask(*router, rates.size());
+  const TrainingSet test = base_rates(200, 78, rates);
+  std::size_t best = 0;
+  std::vector<double> mean(rates.size(), 0.0);
+  for (std::size_t row = 0; row < test.rows; ++row) {
+    const Estimated& out = ask(test.dense_row(row));
+    best += best_of(out) == 0 ? 1 : 0;
+    for (std::size_t m = 0; m < rates.size(); ++m) mean[m] += static_cast<double>(out.quality[m]) / 200;
+  }
+  EXPECT_GE(best, 170U) << "of 200";
+  for (std::size_t m = 0; m < rates.size(); ++m) EXPECT_NEAR(mean[m], rates[m], 0.12) << m;
+}
+
 TEST(Graphrouter, AFewScoredRequestsPlaceANewModelWithoutTraining) {
   const Toy toy = make_toy(300, 73);
   const MethodRecord& method = *find_method("graphrouter");

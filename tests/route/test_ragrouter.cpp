@@ -144,6 +144,78 @@ TEST(Ragrouter, TheShiftHeadSurvivesSaving) {
   }
 }
 
+/// Seconds and costs that sort "scholar" behind "reader" by time and before it by cost.
+World timed_world(std::size_t rows, std::uint64_t seed) {
+  World world = make_world(rows, seed);
+  for (std::size_t i = 0; i < rows; ++i) {
+    world.set.seconds.insert(world.set.seconds.end(), {0.5F, 2.0F});
+    world.set.cost_usd.insert(world.set.cost_usd.end(), {0.01F, 0.001F});
+  }
+  return world;
+}
+
+TEST(Ragrouter, ThetaPrefersTheFastestThatIsNearlyAsGood) {
+  const World world = timed_world(300, 96);
+  const auto fit = [&](const base::OptionMap& options) {
+    base::Rng rng(3);
+    return find_method("ragrouter")->fit(world.set, options, rng).value();
+  };
+  const auto plain = fit({});
+  EXPECT_EQ(plain->output(), Output::kQuality);
+  for (const double theta : {0.05, 0.3, 1.0}) {
+    for (const std::string efficiency : {"seconds", "cost"}) {
+      const auto router = fit({{"theta", fmt::format("{}", theta)}, {"efficiency", efficiency}});
+      EXPECT_EQ(router->output(), Output::kPreference);
+      const std::string bytes = saved(*router);
+      base::ByteReader in(bytes);
+      const auto loaded = find_method("ragrouter")->load(in, {2, world.features.dense_size(), 0});
+      ASSERT_TRUE(loaded.has_value()) << loaded.error().text();
+      EXPECT_EQ(saved(**loaded), bytes);
+      const std::size_t fastest = efficiency == "seconds" ? 0 : 1;
+      for (std::uint64_t about = 40; about < 50; ++about) {
+        for (const Setting setting : {Setting::kNone, Setting::kRight, Setting::kWrong}) {
+          const std::string text = request(about, setting);
+          const auto quality = estimate_text(*plain, world.features, text, 2).quality;
+          const float lead = std::max(quality[0], quality[1]) - quality[fastest];
+          const std::size_t expected = static_cast<double>(lead) <= theta ? fastest : 1 - fastest;
+          EXPECT_EQ(best_of(estimate_text(**loaded, world.features, text, 2)), expected) << theta << ' ' << text;
+        }
+      }
+    }
+  }
+}
+
+TEST(Ragrouter, ThetaWithoutWhatSortsTheModelsIsRefusedWithTheWayOut) {
+  const World world = make_world(60, 97);
+  base::Rng rng(3);
+  const auto refused = find_method("ragrouter")->fit(world.set, {{"theta", "0.1"}}, rng);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().text().find("latency_s"), std::string::npos) << refused.error().text();
+  EXPECT_NE(refused.error().text().find("efficiency=cost"), std::string::npos) << refused.error().text();
+}
+
+TEST(Ragrouter, ABrokenLatencyRuleIsRefused) {
+  const World world = timed_world(60, 98);
+  base::Rng rng(3);
+  const auto router = find_method("ragrouter")->fit(world.set, {{"theta", "0.1"}}, rng).value();
+  const std::string bytes = saved(*router);
+  for (const char broken : {'\x01', '\x02'}) {  // a column named twice; one that is not there
+    std::string other = bytes;
+    other[other.size() - 8] = broken;
+    base::ByteReader in(other);
+    EXPECT_FALSE(find_method("ragrouter")->load(in, {2, world.features.dense_size(), 0}).has_value());
+  }
+}
+
+TEST(Ragrouter, TheContrastTakesPartInTraining) {
+  const World world = make_world(120, 99);
+  const auto fit = [&](const char* weight) {
+    base::Rng rng(3);
+    return saved(*find_method("ragrouter")->fit(world.set, {{"contrast", weight}}, rng).value());
+  };
+  EXPECT_NE(fit("0"), fit("0.5"));
+}
+
 TEST(Documents, ServingAndTrainingSeeTheSameNumbers) {
   const World world = make_world(30, 95);
   std::vector<std::uint32_t> rows(30);

@@ -148,9 +148,10 @@ Result<std::unique_ptr<Feature>> load_encoder(base::ByteReader& in) {
 
 FeatureRecord encoder_record() {
   return {.name = "encoder",
-          .help = onnx_missing().empty()
-                      ? "MiniLM sentence encoder through ONNX Runtime, 384 numbers; cached by the text's hash"
-                      : "MiniLM sentence encoder; not built in: tools/setup.sh --for encoder, then configure again",
+          .help = onnx_missing().empty() ? "MiniLM sentence encoder, 384 numbers, by ONNX Runtime"
+                                         : "MiniLM sentence encoder, 384 numbers, by ONNX Runtime; not built in: "
+                                           "tools/setup.sh --for encoder, then "
+                                           "configure again",
           .source = "arXiv:2002.10957",
           .latency_class_us = 10'000,
           .schema_hash = base::mix64(kSchema),

@@ -106,6 +106,8 @@ route::TrainingSet Dataset::training_set(std::span<const std::uint32_t> position
   set.sparse.columns = features.sparse_size();
   set.quality = column(positions, &trace::Cell::quality);
   set.cost_usd = column(positions, &trace::Cell::cost_usd);
+  set.seconds = column(positions, &trace::Cell::seconds);
+  if (std::all_of(set.seconds.begin(), set.seconds.end(), [](float s) { return std::isnan(s); })) set.seconds = {};
   std::unordered_map<std::string, std::uint32_t> task_index;
   feature::Description description;
   feature::SparseVector sparse;

@@ -33,20 +33,6 @@ std::span<const float> item_row(const MixFeatures& features, std::size_t item) {
   return std::span(features.values).subspan(item * features.features, features.features);
 }
 
-/// Sum of the features of the human-labelled items, per item of the mix.
-std::vector<float> count_features(const MixFeatures& features, std::span<const std::uint32_t> items,
-                                  std::span<const std::uint8_t> human) {
-  std::vector<double> sum(features.features, 0.0);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (human[i] == 0) continue;
-    const auto row = item_row(features, items[i]);
-    for (std::size_t f = 0; f < row.size(); ++f) sum[f] += static_cast<double>(row[f]);
-  }
-  std::vector<float> counts;
-  for (const double value : sum) counts.push_back(static_cast<float>(value / static_cast<double>(items.size())));
-  return counts;
-}
-
 /// How much a chance taste for features, a normal weight each, likes each item.
 std::vector<double> random_taste(const MixFeatures& features, std::span<const std::uint32_t> items, base::Rng& rng) {
   std::vector<double> weight(features.features);
@@ -106,6 +92,19 @@ Standardised standardise(const std::vector<std::vector<double>>& rows) {
 
 }  // namespace
 
+std::vector<float> mix_counts(const MixFeatures& features, std::span<const std::uint32_t> items,
+                              std::span<const std::uint8_t> human) {
+  std::vector<double> sum(features.features, 0.0);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (human[i] == 0) continue;
+    const auto row = item_row(features, items[i]);
+    for (std::size_t f = 0; f < row.size(); ++f) sum[f] += static_cast<double>(row[f]);
+  }
+  std::vector<float> counts;
+  for (const double value : sum) counts.push_back(static_cast<float>(value / static_cast<double>(items.size())));
+  return counts;
+}
+
 MixFeatures bin_features(const MixFeatures& raw, std::size_t bins) {
   std::vector<std::vector<float>> columns;
   for (std::size_t f = 0; f < raw.features; ++f) {
@@ -151,7 +150,7 @@ Result<SimulatedMixes> simulate_mixes(const MixFeatures& features, const MixEval
     const double score = evaluate(items, human);
     if (!std::isfinite(score))
       return fail(ErrorKind::kInvalidInput, "the evaluation of mix {} is not a finite number", mix);
-    const auto counts = count_features(features, items, human);
+    const auto counts = mix_counts(features, items, human);
     mixes.counts.insert(mixes.counts.end(), counts.begin(), counts.end());
     mixes.score.push_back(static_cast<float>(score));
   }
@@ -226,7 +225,7 @@ void search_plans(const MixFeatures& features, const MixResponse& response, std:
   std::iota(items.begin(), items.end(), 0U);
   LabelPlan none;
   none.human.assign(items.size(), 0);
-  none.predicted = response.predict(count_features(features, items, none.human));
+  none.predicted = response.predict(mix_counts(features, items, none.human));
   if (none.predicted > best.predicted) best = std::move(none);
   for (std::int64_t round = 0; round < options.simulations; ++round) {
     LabelPlan plan;
@@ -238,7 +237,7 @@ void search_plans(const MixFeatures& features, const MixResponse& response, std:
       plan.human[i] = 1;
       plan.cost += human_cost[i];
     }
-    plan.predicted = response.predict(count_features(features, items, plan.human));
+    plan.predicted = response.predict(mix_counts(features, items, plan.human));
     if (plan.predicted > best.predicted) best = std::move(plan);
   }
 }
@@ -265,7 +264,7 @@ Result<LabelPlan> plan_labels(const MixFeatures& features, const MixResponse& re
   plan.gap = choice.gap();
   std::vector<std::uint32_t> items(features.items());
   std::iota(items.begin(), items.end(), 0U);
-  plan.predicted = response.predict(count_features(features, items, plan.human));
+  plan.predicted = response.predict(mix_counts(features, items, plan.human));
   if (response.quadratic()) search_plans(features, response, human_cost, budget, options, rng, plan);
   return plan;
 }

@@ -54,6 +54,9 @@ struct SimulatedMixes {
   std::vector<float> counts;  ///< mixes x features
   std::vector<float> score;
 };
+/// One row of `counts`: the sum of the features of the human-labelled items, per item of the mix.
+[[nodiscard]] std::vector<float> mix_counts(const MixFeatures& features, std::span<const std::uint32_t> items,
+                                            std::span<const std::uint8_t> human);
 /// Mixes that differ in their human share and in their composition: each prefers some features by chance.
 [[nodiscard]] Result<SimulatedMixes> simulate_mixes(const MixFeatures& features, const MixEvaluator& evaluate,
                                                     const HybridPreferencesOptions& options, base::Rng& rng);

@@ -24,7 +24,12 @@ std::string verdict(const TrainReport& report) {
   if (report.gain_over_best_single <= 0) return text;
   const double factor = half / report.gain_over_best_single;
   const double needed = static_cast<double>(report.rows) * std::max(0.0, factor * factor - 1);
-  if (needed < 1e7) text += fmt::format(" About {:.0f} more rows would tell a difference of this size.", needed);
+  if (needed < 1e7)
+    text += fmt::format(
+        " About {:.0f} more training rows like the {} at hand (a prompt each, with the recorded outcomes of its "
+        "models) "
+        "would tell a difference of this size.",
+        std::ceil(needed), report.rows);
   return text;
 }
 

@@ -14,6 +14,7 @@
 #include "thalamus/base/result.h"
 #include "thalamus/base/rng.h"
 #include "thalamus/math/dense_net.h"
+#include "thalamus/math/kernels.h"
 
 namespace thalamus::route {
 
@@ -102,42 +103,59 @@ class GraphLayers {
   std::vector<math::DenseNet> nets_;
 };
 
-/// Messages to one model and the passes through the layers, forward and backward.
+/// Messages to one model and the passes through the layers, forward and backward. A gate is linear in three hidden
+/// units r, so the sum over edges of z * gate(r) needs only the sums of z and of r_c * z: an edge costs O(width).
 class ModelPass {
  public:
   explicit ModelPass(const GraphLayers& layers)
-      : layers_(layers), w_(layers.width()), sums_(2 * w_, 0.0F), joined_(2 * w_), message_(2 * w_) {
-    gate_work_.resize(layers.gates().workspace_size());
-    gate_deltas_.resize(gate_work_.size());
-    first_work_.resize(w_);
-    second_work_.resize(w_);
-    deltas_.resize(w_);
-    down_.resize(2 * w_);
-    sums_gradient_.resize(2 * w_);
-  }
+      : layers_(layers),
+        w_(layers.width()),
+        gated_(layers.messages() == GraphMessages::kGated),
+        ones_(gated_ ? 0 : w_, 1.0F),
+        moments_(kMoments * 2 * w_),
+        slopes_(kMoments * 2 * w_),
+        sums_(2 * w_),
+        joined_(2 * w_),
+        first_work_(w_),
+        second_work_(w_),
+        vector_(w_),
+        deltas_(w_),
+        down_(2 * w_),
+        sums_gradient_(2 * w_) {}
 
   void begin() noexcept {
-    std::fill(sums_.begin(), sums_.end(), 0.0F);
+    std::fill(moments_.begin(), moments_.end(), 0.0F);
     edges_ = 0;
+    effect_ = 0;
   }
   /// `z` of the request and its state for the second layer.
   void add_edge(std::span<const float> z, std::span<const float> state, const EdgeAttributes& attributes) noexcept {
-    const auto gate = layers_.gates().forward(attributes, gate_work_);
-    const bool gated = layers_.messages() == GraphMessages::kGated;
-    for (std::size_t i = 0; i < w_; ++i) sums_[i] += gated ? z[i] * gate[i] : gate[i];
-    for (std::size_t i = 0; i < w_; ++i) sums_[w_ + i] += gated ? state[i] * gate[w_ + i] : gate[w_ + i];
+    const auto units = hidden_units(attributes);
+    add_moments(units, sent(z), 0);
+    add_moments(units, sent(state), w_);
+    effect_ += attributes[2];
     ++edges_;
   }
-  /// The model's vector.
+  /// The model's vector: the second layer's output, and on top of it the logit of the mean effect against the first
+  /// part of z, which starts at 1 for every request.
   std::span<const float> finish() noexcept {
-    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
-    for (float& value : sums_) value *= share;
+    const std::span<const float> weights = layers_.gates().weights(1);
+    const std::span<const float> bias = layers_.gates().bias(1);
+    for (std::size_t k = 0; k < 2 * w_; ++k) {
+      float sum = bias[k] * moment(kGateHidden)[k];
+      for (std::size_t c = 0; c < kGateHidden; ++c) sum += weights[k * kGateHidden + c] * moment(c)[k];
+      sums_[k] = sum * share();
+    }
     const auto first = layers_.first().forward(std::span(sums_).first(w_), first_work_);
     std::copy(first.begin(), first.end(), joined_.begin());
     std::copy_n(sums_.begin() + static_cast<std::ptrdiff_t>(w_), w_, joined_.begin() + static_cast<std::ptrdiff_t>(w_));
-    return layers_.second().forward(joined_, second_work_);
+    const auto second = layers_.second().forward(joined_, second_work_);
+    std::copy(second.begin(), second.end(), vector_.begin());
+    const float rate = (effect_ + 0.5F) / (static_cast<float>(edges_) + 1);
+    vector_[0] += std::sqrt(static_cast<float>(w_)) * std::log(rate / (1 - rate));
+    return vector_;
   }
-  /// From the gradient by the vector of the last `finish` to that by the mean messages, adding to `gradients` (one span
+  /// From the gradient by the vector of the last `finish` to that by what edges send, adding to `gradients` (one span
   /// per net of the layers).
   void backward(std::span<const float> vector_gradient, std::span<const std::span<float>> gradients) noexcept {
     layers_.second().backward(joined_, second_work_, vector_gradient, deltas_, gradients[3], down_);
@@ -145,41 +163,93 @@ class ModelPass {
                              std::span(sums_gradient_).first(w_));
     std::copy_n(down_.begin() + static_cast<std::ptrdiff_t>(w_), w_,
                 sums_gradient_.begin() + static_cast<std::ptrdiff_t>(w_));
-    const float share = edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F;
-    for (float& value : sums_gradient_) value *= share;
+    const std::span<const float> weights = layers_.gates().weights(1);
+    const std::span<const float> bias = layers_.gates().bias(1);
+    const auto weight_gradient = gradients[0].subspan(kFirstGateParameters, weights.size());
+    const auto bias_gradient = gradients[0].last(bias.size());
+    for (std::size_t k = 0; k < 2 * w_; ++k) {
+      const float slope = sums_gradient_[k] * share();
+      for (std::size_t c = 0; c < kGateHidden; ++c) {
+        weight_gradient[k * kGateHidden + c] += slope * moment(c)[k];
+        slopes_[c * 2 * w_ + k] = slope * weights[k * kGateHidden + c];
+      }
+      bias_gradient[k] += slope * moment(kGateHidden)[k];
+      slopes_[kGateHidden * 2 * w_ + k] = slope * bias[k];
+    }
   }
   /// After `backward`: passes the gradient on along one edge.
   void edge_backward(std::span<const float> z, std::span<const float> state, const EdgeAttributes& attributes,
                      std::span<float> gate_gradient, std::span<float> z_gradient,
                      std::span<float> state_gradient) noexcept {
-    const auto gate = layers_.gates().forward(attributes, gate_work_);
-    if (layers_.messages() == GraphMessages::kGated) {
-      for (std::size_t i = 0; i < w_; ++i) {
-        z_gradient[i] += sums_gradient_[i] * gate[i];
-        state_gradient[i] += sums_gradient_[w_ + i] * gate[w_ + i];
-        message_[i] = sums_gradient_[i] * z[i];
-        message_[w_ + i] = sums_gradient_[w_ + i] * state[i];
-      }
-    } else {
-      std::copy(sums_gradient_.begin(), sums_gradient_.end(), message_.begin());
+    const auto units = hidden_units(attributes);
+    for (std::size_t c = 0; c < kGateHidden; ++c) {
+      if (!(units[c] > 0)) continue;
+      const std::span<const float> slope = std::span<const float>(slopes_).subspan(c * 2 * w_, 2 * w_);
+      const float down = math::dot(slope.first(w_), sent(z)) + math::dot(slope.last(w_), sent(state));
+      for (std::size_t a = 0; a < kEdgeAttributes; ++a) gate_gradient[c * kEdgeAttributes + a] += down * attributes[a];
+      gate_gradient[kGateHidden * kEdgeAttributes + c] += down;
     }
-    layers_.gates().backward(attributes, gate_work_, message_, gate_deltas_, gate_gradient);
+    if (!gated_) return;
+    add_slopes(units, 0, z_gradient);
+    add_slopes(units, w_, state_gradient);
   }
 
  private:
+  static constexpr std::size_t kMoments = kGateHidden + 1;  // of r_0, r_1, r_2 and 1
+  static constexpr std::size_t kFirstGateParameters = kGateHidden * (kEdgeAttributes + 1);
+  using Units = std::array<float, kGateHidden>;
+
+  [[nodiscard]] float share() const noexcept { return edges_ > 0 ? 1.0F / static_cast<float>(edges_) : 0.0F; }
+  [[nodiscard]] std::span<const float> moment(std::size_t c) const noexcept {
+    return std::span(moments_).subspan(c * 2 * w_, 2 * w_);
+  }
+  /// Mean attributes alone: every request sends the same.
+  [[nodiscard]] std::span<const float> sent(std::span<const float> own) const noexcept {
+    return gated_ ? own : std::span<const float>(ones_);
+  }
+  [[nodiscard]] Units hidden_units(const EdgeAttributes& attributes) const noexcept {
+    const std::span<const float> weights = layers_.gates().weights(0);
+    const std::span<const float> bias = layers_.gates().bias(0);
+    Units units{};
+    for (std::size_t c = 0; c < kGateHidden; ++c) {
+      float sum = bias[c];
+      for (std::size_t a = 0; a < kEdgeAttributes; ++a) sum += weights[c * kEdgeAttributes + a] * attributes[a];
+      units[c] = std::max(sum, 0.0F);
+    }
+    return units;
+  }
+  void add_moments(const Units& units, std::span<const float> x, std::size_t at) noexcept {
+    float* const m = moments_.data() + at;
+    for (std::size_t k = 0; k < w_; ++k) {
+      m[k] += units[0] * x[k];
+      m[2 * w_ + k] += units[1] * x[k];
+      m[4 * w_ + k] += units[2] * x[k];
+      m[6 * w_ + k] += x[k];
+    }
+  }
+  void add_slopes(const Units& units, std::size_t at, std::span<float> gradient) const noexcept {
+    const float* const s = slopes_.data() + at;
+    for (std::size_t k = 0; k < w_; ++k)
+      gradient[k] += units[0] * s[k] + units[1] * s[2 * w_ + k] + units[2] * s[4 * w_ + k] + s[6 * w_ + k];
+  }
+
   const GraphLayers& layers_;
   std::size_t w_;
+  bool gated_;
   std::size_t edges_ = 0;
-  std::vector<float> sums_;  ///< messages of both layers
+  float effect_ = 0;  ///< sum over the edges
+  std::vector<float> ones_;
+  std::vector<float> moments_;  ///< kMoments x (z, state)
+  std::vector<float> slopes_;   ///< the same, of the loss
+  std::vector<float> sums_;     ///< mean messages of both layers
   std::vector<float> joined_;
-  std::vector<float> message_;
-  std::vector<float> gate_work_;
-  std::vector<float> gate_deltas_;
   std::vector<float> first_work_;
   std::vector<float> second_work_;
+  std::vector<float> vector_;
   std::vector<float> deltas_;
   std::vector<float> down_;
   std::vector<float> sums_gradient_;
 };
+static_assert(kGateHidden == 3, "add_moments and add_slopes are written for three units");
 
 }  // namespace thalamus::route

@@ -5,14 +5,16 @@
 // the edges of the requests that are predicted. Requests receive no message, so serving is one dot product per model
 // with frozen h_m, and a new model needs nothing but some edges of its own. O(width * (dimensions + models)).
 // Fixed against the published code: labels are the recorded qualities (multi-hot) instead of the one-hot argmax of a
-// utility, which most requests tie on; rows, not edges, are held out; the epoch is chosen on held-out rows; masks
-// follow the seed; gates multiply what a request sends, where the published sum, averaged over a complete table, would
-// tell every model the same. A pool of a few models can be told apart by their mean attributes, and then nothing makes
-// the layers listen; so each step also predicts a few virtual models, mixed from the pool. `messages=pooled` is the
-// ablation: models are told by their mean attributes alone.
+// utility, which most requests tie on; rows, not edges, are held out; the epoch is chosen on held-out rows, judged as
+// they are served: by the edges of all rows trained on; masks follow the seed; gates multiply what a request sends,
+// where the published sum, averaged over a complete table, would tell every model the same; the logit of a model's mean
+// effect is part of h_m from the start, as a base rate learned by a few hundred steps through messages is too rough to
+// tell the best of many models. A pool of a few models can be told apart by their mean attributes, and then nothing
+// makes the layers listen; so each step also predicts a few virtual models, mixed from the pool. `messages=pooled` is
+// the ablation: models are told by their mean attributes alone.
 // Simplified: a table holds no text about its models, so a learned vector takes the place of a model's embedded
-// description; it is left out half of the time in training, and a newcomer has none. No batch norm; one net for every
-// trade-off of quality against cost, which the decision makes.
+// description; it is left out half of the time in training, and a newcomer has none. Dropped inputs instead of batch
+// norm; one net for every trade-off of quality against cost, which the decision makes.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,6 +25,7 @@
 #include "thalamus/math/kernels.h"
 #include "thalamus/math/kmeans.h"
 #include "thalamus/route/graph_layers.h"
+#include "thalamus/route/graph_loss.h"
 #include "thalamus/route/net_parts.h"
 #include "thalamus/route/pool.h"
 #include "thalamus/route/router.h"
@@ -32,18 +35,19 @@ namespace thalamus::route {
 namespace {
 
 constexpr std::size_t kRowsMax = 20'000;
-constexpr std::size_t kBatch = 1024;  // half of it sends messages
+constexpr std::size_t kBatchMin = 64;  // half of it sends messages
+constexpr std::size_t kBatchMax = 128;
 constexpr std::size_t kTasksMax = 64;
-constexpr double kVirtualWeight = 0.5;
 constexpr float kTaskScale = 0.25F;  // of a task's indicator, beside features of about unit length
 
 struct GraphrouterOptions {
   std::int64_t width = 32;
   std::string messages = "gated";
   std::string task = "predicted";
-  std::int64_t virtual_models = 3;
-  double rate = 3e-3;
+  std::int64_t virtual_models = 8;
+  double rate = 1e-3;
   double weight_decay = 0.01;
+  double input_noise = 0.2;
   std::int64_t epochs = 100;
   std::int64_t patience = 10;
   template <class Visitor>
@@ -57,6 +61,7 @@ struct GraphrouterOptions {
           "models mixed from others in each step, so that a new one is placed by its edges; 0 if none will join");
     visit("rate", rate, base::Range<double>{1e-6, 0.1}, "step size of Adam");
     visit("weight_decay", weight_decay, base::Range<double>{0, 10}, "decoupled, of the request's map");
+    visit("input_noise", input_noise, base::Range<double>{0, 0.9}, "share of features dropped at each visit of a row");
     visit("epochs", epochs, Whole{1, 1000}, "passes over the rows at most");
     visit("patience", patience, Whole{1, 1000}, "passes without a better held-out loss before training stops");
   }
@@ -83,10 +88,6 @@ struct RequestMap {
   }
   [[nodiscard]] std::size_t work_size() const noexcept { return inputs() + net.workspace_size(); }
 };
-
-float score_logit(std::span<const float> z, std::span<const float> vector) noexcept {
-  return math::dot(z, vector) / std::sqrt(static_cast<float>(z.size()));
-}
 
 /// The vector of one model from its edges in `data`.
 std::vector<float> vector_from_edges(const GraphLayers& layers, const RequestMap& map, const CostScale& scale,
@@ -172,146 +173,6 @@ class GraphrouterRouter final : public PoolRouter {
   std::vector<float> sd_;
 };
 
-/// Part of each batch sends messages, the rest is predicted. The layers' parameters are the trainer's extra ones.
-class GraphLoss {
- public:
-  GraphLoss(const TrainingSet& set, GraphLayers& layers, CostScale scale, std::size_t virtual_models, base::Rng rng)
-      : set_(set), layers_(layers), scale_(scale), rng_(rng), pass_(layers), virtual_models_(virtual_models) {}
-
-  double operator()(const math::DenseBatch& batch) {
-    const std::size_t w = layers_.width();
-    layers_.set_parameters(batch.extra);
-    const std::size_t half = batch.rows.size() / 2;
-    if (half == 0) return 0;
-    // Contexts of many sizes, so that a model of few edges is no surprise.
-    const std::uint64_t halvings = batch.training && rng_.below(2) == 1 ? 1 + rng_.below(4) : 0;
-    const std::size_t senders = std::max<std::size_t>(1, half >> halvings);
-    states_.assign(senders * w, 0.0F);
-    state_gradients_.assign(senders * w, 0.0F);
-    state_deltas_.resize(w);
-    for (std::size_t i = 0; i < senders; ++i)
-      static_cast<void>(layers_.state().forward(z(batch, i), std::span(states_).subspan(i * w, w)));
-    slice(batch.extra_gradient);
-    double total = 0;
-    const std::size_t described_size = set_.models.size() * w;
-    for (std::size_t m = 0; m < set_.models.size(); ++m) {
-      read_column(batch, m);
-      // Half of the time a model is known by its edges alone.
-      const bool described = !batch.training || rng_.below(2) == 1;
-      const auto description = batch.extra.last(described_size).subspan(m * w, described ? w : 0);
-      total += model_loss(batch, senders, half, 1, description);
-      math::add_scaled(batch.extra_gradient.last(described_size).subspan(m * w, description.size()), 1,
-                       vector_gradient_);
-    }
-    if (!batch.training) return total;
-    for (std::size_t v = 0; v < virtual_models_; ++v) {
-      mix_column(batch);
-      static_cast<void>(model_loss(batch, senders, half, kVirtualWeight, {}));
-    }
-    std::vector<float> down(w);
-    for (std::size_t i = 0; i < senders; ++i) {
-      layers_.state().backward(z(batch, i), std::span(states_).subspan(i * w, w),
-                               std::span(state_gradients_).subspan(i * w, w), state_deltas_, gradients_[1], down);
-      math::add_scaled(batch.gradients.subspan(i * w, w), 1, down);
-    }
-    return total;
-  }
-
- private:
-  [[nodiscard]] std::span<const float> z(const math::DenseBatch& batch, std::size_t i) const noexcept {
-    return batch.outputs.subspan(i * layers_.width(), layers_.width());
-  }
-  /// Outcomes of one model in the rows of the batch.
-  void read_column(const math::DenseBatch& batch, std::size_t model) {
-    quality_.clear();
-    cost_.clear();
-    for (const std::uint32_t row : batch.rows) {
-      const std::size_t at = row * set_.models.size() + model;
-      quality_.push_back(set_.quality[at]);
-      cost_.push_back(scale_.of(at < set_.cost_usd.size() ? set_.cost_usd[at] : NAN));
-    }
-  }
-  /// Outcomes of a model that does not exist: one model's on one side of a random plane, another's on the other, each
-  /// as it is or mirrored.
-  void mix_column(const math::DenseBatch& batch) {
-    const std::size_t w = layers_.width();
-    std::vector<float> normal(w);
-    for (float& value : normal) value = static_cast<float>(rng_.normal());
-    std::vector<float> side;
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) side.push_back(math::dot(normal, z(batch, i)));
-    std::vector<float> sorted = side;
-    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
-    const float middle = sorted[sorted.size() / 2];
-    read_column(batch, rng_.below(set_.models.size()));
-    const bool mirror_this = rng_.below(2) == 1;
-    const std::vector<float> quality = quality_;
-    const std::vector<float> cost = cost_;
-    read_column(batch, rng_.below(set_.models.size()));
-    const bool mirror_other = rng_.below(2) == 1;
-    for (std::size_t i = 0; i < quality_.size(); ++i) {
-      const bool here = side[i] > middle;
-      if (here) {
-        quality_[i] = quality[i];
-        cost_[i] = cost[i];
-      }
-      if (here ? mirror_this : mirror_other) quality_[i] = 1 - quality_[i];
-    }
-  }
-  void slice(std::span<float> all) {
-    gradients_.clear();
-    for (const math::DenseNet& net : layers_.nets()) {
-      gradients_.push_back(all.first(net.parameters().size()));
-      all = all.subspan(net.parameters().size());
-    }
-  }
-
-  /// Loss of the column read last, times `weight`.
-  double model_loss(const math::DenseBatch& batch, std::size_t senders, std::size_t half, double weight,
-                    std::span<const float> description) {
-    const std::size_t w = layers_.width();
-    pass_.begin();
-    for (std::size_t i = 0; i < senders; ++i)
-      if (!std::isnan(quality_[i]))
-        pass_.add_edge(z(batch, i), std::span(states_).subspan(i * w, w), attributes_of(quality_[i], cost_[i]));
-    const auto heard = pass_.finish();
-    std::vector<float> vector(heard.begin(), heard.end());
-    math::add_scaled(vector, 1, description);
-    vector_gradient_.assign(w, 0.0F);
-    const float scale = static_cast<float>(weight) / std::sqrt(static_cast<float>(w));
-    double total = 0;
-    for (std::size_t i = half; i < batch.rows.size(); ++i) {
-      if (std::isnan(quality_[i])) continue;
-      float slope = 0;
-      total += weight * math::logistic_loss(static_cast<double>(score_logit(z(batch, i), vector)),
-                                            static_cast<double>(quality_[i]), slope);
-      math::add_scaled(batch.gradients.subspan(i * w, w), slope * scale, vector);
-      math::add_scaled(vector_gradient_, slope * scale, z(batch, i));
-    }
-    if (!batch.training) return total;
-    pass_.backward(vector_gradient_, gradients_);
-    for (std::size_t i = 0; i < senders; ++i)
-      if (!std::isnan(quality_[i]))
-        pass_.edge_backward(z(batch, i), std::span(states_).subspan(i * w, w), attributes_of(quality_[i], cost_[i]),
-                            gradients_[0], batch.gradients.subspan(i * w, w),
-                            std::span(state_gradients_).subspan(i * w, w));
-    return total;
-  }
-
-  const TrainingSet& set_;
-  GraphLayers& layers_;
-  CostScale scale_;
-  base::Rng rng_;
-  ModelPass pass_;
-  std::size_t virtual_models_;
-  std::vector<float> quality_;  ///< of one model in the rows of a batch
-  std::vector<float> cost_;
-  std::vector<float> states_;
-  std::vector<float> state_gradients_;
-  std::vector<float> state_deltas_;
-  std::vector<float> vector_gradient_;
-  std::vector<std::span<float>> gradients_;
-};
-
 /// Mean features of the most frequent tasks; none where there is one task only.
 std::vector<float> task_centroids(const TrainingSet& set) {
   std::map<std::uint32_t, std::size_t> counts;
@@ -381,8 +242,9 @@ Result<std::unique_ptr<Router>> fit_graphrouter(const TrainingSet& data, const b
     map.write_input(set.dense_row(row), std::span(inputs).subspan(row * map.inputs(), map.inputs()));
   const std::vector<math::LayerPlan> plan{{w}};
   map.net = math::DenseNet::make(map.inputs(), plan, rng);
-  // A part of z that every request has carries a model's base rate.
+  // A part of z that is 1 for every request, until training finds better, carries a model's base rate.
   map.net.bias(0)[0] = 1;
+  std::fill_n(map.net.weights(0).begin(), map.inputs(), 0.0F);
   GraphLayers layers(w, options.messages == "gated" ? GraphMessages::kGated : GraphMessages::kPooled, rng);
   std::vector<float> extra = layers.parameters();
   extra.resize(extra.size() + set.models.size() * w, 0.0F);
@@ -390,7 +252,8 @@ Result<std::unique_ptr<Router>> fit_graphrouter(const TrainingSet& data, const b
   const math::BatchLoss loss = [&](const math::DenseBatch& batch) { return graph(batch); };
   const math::DenseTraining training{.rate = options.rate,
                                      .weight_decay = options.weight_decay,
-                                     .batch = std::min(kBatch, std::max<std::size_t>(2, set.rows / 4)),
+                                     .input_noise = options.input_noise,
+                                     .batch = std::clamp(set.rows / 16, kBatchMin, kBatchMax),
                                      .epochs_max = static_cast<std::size_t>(options.epochs),
                                      .patience = static_cast<std::size_t>(options.patience),
                                      .rows_max = kRowsMax};

@@ -60,6 +60,7 @@ TrainingSet take_rows(const TrainingSet& data, std::span<const std::uint32_t> ro
   take(data.dense, data.dense_size, result.dense);
   take(data.quality, data.models.size(), result.quality);
   take(data.cost_usd, data.models.size(), result.cost_usd);
+  take(data.seconds, data.models.size(), result.seconds);
   take(data.task, 1, result.task);
   take(data.text_bytes, 1, result.text_bytes);
   return result;

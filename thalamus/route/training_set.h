@@ -37,6 +37,7 @@ struct TrainingSet {
 
   std::vector<float> quality;           ///< rows x models; NaN where not recorded
   std::vector<float> cost_usd;          ///< rows x models; NaN where not recorded
+  std::vector<float> seconds;           ///< rows x models; NaN where not recorded; empty where none is
   std::vector<std::uint32_t> task;      ///< index in task_names
   std::vector<std::string> task_names;  ///< by first appearance; "" for rows without a task
   std::vector<float> text_bytes;
