@@ -41,6 +41,7 @@
 
 #include "script.h"
 #include "thalamus/base/clock.h"
+#include "thalamus/base/json_writer.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/wire/embeddings.h"
 #include "thalamus/wire/format.h"
@@ -186,12 +187,55 @@ asio::awaitable<void> send_vectors(const net::HttpRequest& http, net::Responder&
   co_await send(responder, 200, std::move(body));
 }
 
+/// Requests whose clients went away, in the order in which it was seen.
+struct Departure {
+  std::string text;
+  Nanoseconds at;
+};
+std::vector<Departure>& departures() {
+  static std::vector<Departure> all;
+  return all;
+}
+
+std::string departures_json() {
+  base::JsonWriter out;
+  out.begin_object().key("gone").begin_array();
+  for (const Departure& departure : departures())
+    out.begin_object().field("text", departure.text).field("at_ns", departure.at.value).end_object();
+  out.end_array().end_object();
+  return out.take();
+}
+
+/// Notes the departure of the client while it lives.
+class Watch {
+ public:
+  Watch(net::Responder& responder, std::string text)
+      : gone_(responder.client_gone()),
+        id_(gone_.add([text = std::move(text)] { departures().push_back({text, base::SystemClock().now()}); })) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() { gone_.remove(id_); }
+
+ private:
+  net::Cancellation& gone_;
+  std::uint64_t id_;
+};
+
+asio::awaitable<void> answer_elsewhere(const net::HttpRequest& http, net::Responder& responder) {
+  int status = 404;
+  std::string body = "{}";
+  if (http.path == "/health") status = 200;
+  if (http.path == "/gone") {
+    status = 200;
+    body = departures_json();
+  }
+  co_await send(responder, status, std::move(body));
+}
+
 asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) {
   const wire::Format* format = format_at(http.path);
   if (format == nullptr) {
-    int status = 404;
-    if (http.path == "/health") status = 200;
-    co_await send(responder, status, "{}");
+    co_await answer_elsewhere(http, responder);
     co_return;
   }
   if (format->embeddings()) {
@@ -203,6 +247,7 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
     co_await send(responder, 400, format->encode_error(request.error()));
     co_return;
   }
+  const Watch watch(responder, std::string(request->last_user_text()));
   const auto bearer = http.headers.get("authorization");
   Script script =
       upstream::script_of(*request, http.body, bearer ? *bearer : http.headers.get("x-api-key").value_or(""));

@@ -131,17 +131,6 @@ double placed(const FaultRun& run, const Window& window, const Place& place) {
   return sum;
 }
 
-bool compares(double measured, Comparison comparison, double value) {
-  switch (comparison) {
-    case Comparison::kLess: return measured < value;
-    case Comparison::kLessEqual: return measured <= value;
-    case Comparison::kEqual: return measured == value;
-    case Comparison::kGreaterEqual: return measured >= value;
-    case Comparison::kGreater: return measured > value;
-  }
-  return false;
-}
-
 }  // namespace
 
 Status check_metric(const FaultCase& fault_case, std::string_view metric) {
@@ -177,6 +166,17 @@ double measure(const FaultCase& fault_case, const FaultRun& run, std::string_vie
   if (metric == "affinity_share") return affinity_share(run, window);
   if (metric == "longest_ms") return longest_ms(run, window);
   return milliseconds(run, window, metric);
+}
+
+bool compares(double measured, Comparison comparison, double value) noexcept {
+  switch (comparison) {
+    case Comparison::kLess: return measured < value;
+    case Comparison::kLessEqual: return measured <= value;
+    case Comparison::kEqual: return measured == value;
+    case Comparison::kGreaterEqual: return measured >= value;
+    case Comparison::kGreater: return measured > value;
+  }
+  return false;
 }
 
 std::vector<std::string> broken_expectations(const FaultCase& fault_case, const FaultRun& run) {

@@ -54,6 +54,8 @@ struct FaultRun {
 [[nodiscard]] double measure(const FaultCase& fault_case, const FaultRun& run, std::string_view metric,
                              Nanoseconds from, Nanoseconds to);
 
+[[nodiscard]] bool compares(double measured, Comparison comparison, double value) noexcept;
+
 /// The expectations that do not hold, each with what was measured.
 [[nodiscard]] std::vector<std::string> broken_expectations(const FaultCase& fault_case, const FaultRun& run);
 

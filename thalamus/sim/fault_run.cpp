@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "thalamus/base/assert.h"
+#include "thalamus/sim/fault_arrivals.h"
 #include "thalamus/sim/fault_script.h"
 
 namespace thalamus::sim {
@@ -53,7 +53,7 @@ struct FaultTurn {
 class FaultSimulation {
  public:
   FaultSimulation(const FaultCase& fault_case, std::uint64_t seed)
-      : case_(fault_case), arrivals_(base::Rng(seed).fork("arrivals")), root_(base::Rng(seed).fork("requests")) {
+      : case_(fault_case), arrivals_(fault_case.requests, seed) {
     for (const auto& target : case_.targets) {
       dispatch::EndpointNames names;
       for (std::size_t k = 0; k < target.keys; ++k) names.keys.push_back(fmt::format("{}-key{}", target.name, k));
@@ -84,9 +84,8 @@ class FaultSimulation {
   }
 
   void schedule_arrival() {
-    const double gap_s = -std::log(1.0 - arrivals_.uniform()) / case_.requests.rate_per_s;
-    const Nanoseconds at = now_ + Nanoseconds::from_seconds(gap_s);
-    if (at.seconds() < case_.requests.seconds) schedule(at, FaultEventKind::kArrival, run_.requests.size());
+    next_ = arrivals_.next();
+    if (next_) schedule(next_->at, FaultEventKind::kArrival, run_.requests.size());
   }
 
   void handle(const FaultEvent& event) {
@@ -116,16 +115,14 @@ class FaultSimulation {
   void arrive() {
     const std::size_t index = run_.requests.size();
     auto turn = std::make_unique<FaultTurn>();
-    turn->rng = root_.fork(fmt::format("{}", index));
+    const FaultArrival arrival = *next_;
+    turn->rng = arrival.rng;
     FaultRequest request;
     request.arrived = now_;
-    if (case_.requests.sessions > 0)
-      request.session = turn->rng.below(static_cast<std::uint64_t>(case_.requests.sessions));
-    const bool leaves = turn->rng.uniform() < case_.requests.client_gone;
-    const double patience_s = turn->rng.uniform() * case_.requests.patience_ms * 1e-3;
+    request.session = arrival.session;
     run_.requests.push_back(request);
     turns_.push_back(std::move(turn));
-    if (leaves) schedule(now_ + Nanoseconds::from_seconds(patience_s), FaultEventKind::kClientGone, index);
+    if (arrival.leaves_after) schedule(now_ + *arrival.leaves_after, FaultEventKind::kClientGone, index);
     schedule_arrival();
     start_call(index);
   }
@@ -137,13 +134,20 @@ class FaultSimulation {
     asked.arrived = request.arrived;
     asked.client.whole = case_.requests.deadline;
     asked.shape = case_.requests.shape;
-    if (request.session) asked.affinity = base::mix64(*request.session);
+    asked.affinity = affinity_of(index);
     asked.rest =
         turn.target + 1 < case_.targets.size() ? dispatch::PlanRest::kMoreTargets : dispatch::PlanRest::kLastTarget;
     turn.attempts.clear();
     turn.scripts.clear();
     turn.call = std::make_unique<dispatch::TargetCall>(*controls_[turn.target], asked, turn.rng);
     drive(index, {.kind = TargetEvent::Kind::kStart, .attempt = 0, .verdict = {}});
+  }
+
+  // As the gateway has it: of the session, or of how the prompt begins, and here every prompt begins differently.
+  [[nodiscard]] std::uint64_t affinity_of(std::size_t index) const {
+    constexpr std::uint64_t kPrompts = 0x70726f6d70747321;
+    const auto& session = run_.requests[index].session;
+    return session ? base::mix64(*session) : base::mix64(kPrompts + index);
   }
 
   void drive(std::size_t index, TargetEvent event) {
@@ -271,8 +275,8 @@ class FaultSimulation {
   static constexpr std::size_t kDropped = SIZE_MAX;
 
   const FaultCase& case_;
-  base::Rng arrivals_;
-  base::Rng root_;
+  FaultArrivals arrivals_;
+  std::optional<FaultArrival> next_;
   std::vector<std::unique_ptr<dispatch::TargetControls>> controls_;
   std::vector<std::unique_ptr<FaultTurn>> turns_;
   std::priority_queue<FaultEvent, std::vector<FaultEvent>, std::greater<>> events_;

@@ -19,16 +19,6 @@ struct Luck {
   double share;
 };
 
-// The last line that fits; one without any is well.
-BehaviourLine behaviour_at(const FaultCase& fault_case, const AttemptPlace& place, Nanoseconds at, double luck) {
-  BehaviourLine found;
-  for (const auto& line : fault_case.behaviours)
-    if (line.target == place.target && line.replica == place.replica && at >= line.from && at < line.to &&
-        (!line.key || *line.key == place.key) && luck < line.share)
-      found = line;
-  return found;
-}
-
 void fail_at(AttemptScript& script, Nanoseconds end, TransportEnd transport) {
   script.end = end;
   dispatch::FailureFacts facts;
@@ -56,7 +46,8 @@ struct Flow {
   double units = 0;
 };
 
-// The guard, the silence and the end of the time, whichever ends a stream first.
+// The guard, the silence and the end of the time, whichever ends a stream first. As in the gateway the guard looks when
+// a piece comes; until then the silence counts.
 void watch_stream(AttemptScript& script, const Flow& flow, const FaultTarget& target,
                   const dispatch::AttemptLimits& limits) {
   dispatch::SlowStreamGuard guard(target.slow_stream);
@@ -65,28 +56,25 @@ void watch_stream(AttemptScript& script, const Flow& flow, const FaultTarget& ta
   guard.add(first, 1);
   for (double unit = 1; unit <= flow.units || flow.units == 0; unit += 1) {
     const Nanoseconds at = first + span(unit * flow.seconds_a_unit);
-    const auto slow_from = guard.too_slow_from();
-    const Nanoseconds horizon =
-        std::min({at, script.end, limits.end_by, last + limits.idle, slow_from.value_or(Nanoseconds{INT64_MAX})});
-    if (horizon == at) {
-      guard.add(at, 1);
-      last = at;
-      continue;
+    const Nanoseconds horizon = std::min({at, script.end, limits.end_by, last + limits.idle});
+    if (horizon != at) {
+      if (horizon == script.end) return;
+      return fail_at(script, horizon,
+                     horizon == limits.end_by ? TransportEnd::kTotalTimeout : TransportEnd::kIdleTimeout);
     }
-    if (horizon == script.end) return;
-    if (horizon == limits.end_by) return fail_at(script, horizon, TransportEnd::kTotalTimeout);
-    return fail_at(script, horizon, slow_from == horizon ? TransportEnd::kSlowStream : TransportEnd::kIdleTimeout);
+    guard.add(at, 1);
+    last = at;
+    if (unit != flow.units && guard.too_slow(at)) return fail_at(script, at, TransportEnd::kSlowStream);
   }
 }
 
 // How the attempt would go if nobody watched the clock.
 Flow play(AttemptScript& script, const BehaviourLine& line, Nanoseconds start, const Luck& luck) {
-  const double first_s = line.first_ms * 1e-3 * std::exp(line.sigma * luck.first);
-  const double rest_s = std::max(0.0, line.total_ms - line.first_ms) * 1e-3 * std::exp(line.sigma * luck.rest);
-  const Nanoseconds first = start + span(first_s);
+  const AnswerSpans spans = answer_spans(line, luck.first, luck.rest);
+  const Nanoseconds first = start + spans.first;
   script.content = first;
-  script.end = first + span(rest_s);
-  Flow flow{line.units > 0 ? rest_s / line.units : 0, line.units};
+  script.end = first + spans.rest;
+  Flow flow{line.units > 0 ? spans.rest.seconds() / line.units : 0, line.units};
   switch (line.behaviour) {
     case Behaviour::kOk: break;
     case Behaviour::kDrip:
@@ -101,7 +89,7 @@ Flow play(AttemptScript& script, const BehaviourLine& line, Nanoseconds start, c
       break;
     case Behaviour::kStatus: refuse_with(script, start + kRoundTrip, line); break;
     case Behaviour::kError200: refuse_with(script, first, line); break;
-    case Behaviour::kCut: fail_at(script, first + span(rest_s / 2), TransportEnd::kCut); break;
+    case Behaviour::kCut: fail_at(script, first + span(spans.rest.seconds() / 2), TransportEnd::kCut); break;
     case Behaviour::kEmpty:
       script.content.reset();
       fail_at(script, first, TransportEnd::kEmpty);
@@ -123,6 +111,20 @@ void meet_deaths(AttemptScript& script, const FaultCase& fault_case, const Attem
 }
 
 }  // namespace
+
+BehaviourLine behaviour_at(const FaultCase& fault_case, const AttemptPlace& place, Nanoseconds at, double luck) {
+  BehaviourLine found;
+  for (const auto& line : fault_case.behaviours)
+    if (line.target == place.target && line.replica == place.replica && at >= line.from && at < line.to &&
+        (!line.key || *line.key == place.key) && luck < line.share)
+      found = line;
+  return found;
+}
+
+AnswerSpans answer_spans(const BehaviourLine& line, double first, double rest) noexcept {
+  return {span(line.first_ms * 1e-3 * std::exp(line.sigma * first)),
+          span(std::max(0.0, line.total_ms - line.first_ms) * 1e-3 * std::exp(line.sigma * rest))};
+}
 
 AttemptScript script_attempt(const FaultCase& fault_case, const AttemptPlace& place, Nanoseconds start,
                              const dispatch::AttemptLimits& limits, base::Rng& rng) {

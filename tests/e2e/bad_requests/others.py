@@ -103,5 +103,6 @@ def of_models():
         Case("no key", b"", 401, None, ("no API key given",), code="invalid_api_key", method="GET", keyed=True),
         Case("a model that the key may not use: it is not named", b"", 404, "model",
              ("the model 'messages-model' does not exist; GET /v1/models lists them",), code="model_not_found",
-             method="GET", path="/v1/models/messages-model", keyed=True, headers={"authorization": f"Bearer {common.KEY}"}),
+             method="GET", path="/v1/models/messages-model", keyed=True,
+             headers={"authorization": f"Bearer {common.KEY}"}),
     ]
