@@ -27,8 +27,7 @@ std::string verdict(const TrainReport& report) {
   if (needed < 1e7)
     text += fmt::format(
         " About {:.0f} more training rows like the {} at hand (a prompt each, with the recorded outcomes of its "
-        "models) "
-        "would tell a difference of this size.",
+        "models) would tell a difference of this size.",
         std::ceil(needed), report.rows);
   return text;
 }
