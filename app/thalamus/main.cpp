@@ -28,8 +28,8 @@ CLI::App* add_verb(CLI::App& app, Chosen& chosen, const char* name, const char* 
 }
 
 /// Refuses what is no number, is not finite or breaks the bound; the bound is said in `words`, not in digits.
-CLI::Validator number_that(bool (*within)(double), std::string words) {
-  const auto check = [=](const std::string& text) -> std::string {
+CLI::Validator number_that(bool (*within)(double), const std::string& words) {
+  const auto check = [within, words](const std::string& text) -> std::string {
     const auto number = thalamus::base::parse_number<double>(text);
     if (number && std::isfinite(*number) && within(*number)) return {};
     return fmt::format("expected {}, got '{}'", words, text);

@@ -23,6 +23,7 @@ ROUTES = {
     "after-429": ["status-429", "ok"],
     "after-stall": ["stall", "ok"],
     "after-error-in-200": ["error-in-200", "ok"],
+    "only-error-in-200": ["error-in-200"],
     "after-empty": ["empty", "ok"],
     "after-garbage": ["garbage", "ok"],
     "after-cut": ["cut-before", "ok"],
@@ -132,11 +133,17 @@ class Fallback(GatewayCase):
     def test_failures_before_the_first_content_move_on(self):
         for route in [name for name in ROUTES if name.startswith("after-")]:
             for stream in (False, True):
-                if not stream and route in ("after-error-in-200", "after-cut"):
+                if not stream and route == "after-cut":
                     continue
                 with self.subTest(route=route, stream=stream):
                     status, headers, data = self.gateway.chat(route, stream=stream)
                     self.assertEqual((status, headers.get("x-thalamus-target")), (200, "t-ok"), data)
+
+    def test_an_error_under_status_200_is_told_in_its_own_words(self):
+        for stream, where in ((False, "answer"), (True, "stream")):
+            status, error = self.error(*self.gateway.chat("only-error-in-200", stream=stream)[::2])
+            self.assertEqual((status, error["message"]),
+                             (502, f"t-error-in-200 reported inside its {where}: scripted failure"))
 
     def test_the_last_failure_is_told(self):
         status, error = self.error(*self.gateway.chat("all-down")[::2])

@@ -8,7 +8,7 @@
 //   status-503       that status with the protocol's error body
 //   status-429-later the same with Retry-After: 1
 //   empty            no content
-//   error-in-200     a stream whose first frame is an error
+//   error-in-200     an error with status 200: the body, or the stream's first frame
 //   garbage          200 and no JSON
 //   cut-before       closes before the first content
 //   cut-after        closes after some content
@@ -260,6 +260,10 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
     co_await send(responder, 200, "this is no JSON");
   } else if (request->stream) {
     co_await stream(*format, *request, script, responder);
+  } else if (script.fault == Break::kErrorFirst) {
+    const Error error{ErrorKind::kUpstream, "scripted failure", {}};
+    std::string body = format->encode_error(error);
+    co_await send(responder, 200, std::move(body));
   } else {
     if (script.fault == Break::kEmpty) script.answer.text.clear();
     co_await send(responder, 200, format->encode_answer(script.answer));

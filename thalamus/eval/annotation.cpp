@@ -223,6 +223,7 @@ Result<learn::SimulatedMixes> read_measured_mixes(const std::filesystem::path& p
     marks.assign(items.ids.size(), 0);
     for (const std::uint32_t item : mix.human) marks[item] = 1;
     std::vector<std::uint8_t> human;
+    human.reserve(mix.items.size());
     for (const std::uint32_t item : mix.items) human.push_back(std::exchange(marks[item], std::uint8_t{0}));
     const auto outside = std::find(marks.begin(), marks.end(), std::uint8_t{1});
     if (outside != marks.end())

@@ -162,7 +162,7 @@ struct TraceOptions {
 struct ResponseStoreOptions {
   std::size_t entries_max = 0;  ///< 0: there is none
   std::size_t bytes_max = 256U << 20;
-  Nanoseconds lifetime = Nanoseconds::from_ms(24 * 3'600'000);
+  Nanoseconds lifetime = Nanoseconds::from_ms(86'400'000);
 
   friend bool operator==(const ResponseStoreOptions&, const ResponseStoreOptions&) = default;
 };

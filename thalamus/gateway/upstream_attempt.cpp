@@ -130,7 +130,12 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
   }
   body_ = std::move(*body);
   auto read = spoken_.read_answer(body_);
-  if (!read) co_return failed(TransportEnd::kMalformed, Error{ErrorKind::kUpstream, read.error().text(), {}});
+  if (!read) {
+    const wire::ErrorWords words = wire::read_error_words(body_);
+    const bool says_why = !words.type.empty() || !words.code.empty();
+    if (says_why) co_return reported("answer", words, spoken_.read_error(body_));
+    co_return failed(TransportEnd::kMalformed, Error{ErrorKind::kUpstream, read.error().text(), {}});
+  }
   if (read->empty) co_return failed(TransportEnd::kEmpty, "gave an empty answer");
   facts_.usage = read->answer.usage;
   facts_.finish = read->answer.finish;
@@ -214,22 +219,25 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
   co_return Status{};
 }
 
+// An error under the status 200: its words say what it means.
+std::unexpected<Error> UpstreamAttempt::reported(std::string_view where, const wire::ErrorWords& words,
+                                                 std::string_view message) {
+  dispatch::FailureFacts facts;
+  facts.status = facts_.status;
+  facts.type = words.type;
+  facts.code = words.code;
+  facts.message = message;
+  verdict_ = dispatch::classify(facts);
+  return fail(ErrorKind::kUpstream, "{} reported inside its {}: {}", target_.name, where, message);
+}
+
 Status UpstreamAttempt::take_event() {
   if (event_.comment_only || event_.data.empty()) return {};
   deltas_.clear();
   auto read = stream_->read(event_, translate_ ? &deltas_ : nullptr);
   if (!read) return failed(TransportEnd::kMalformed, std::move(read).error());
   const wire::FrameFacts& frame = *read;
-  if (frame.failed) {
-    const wire::ErrorWords words = wire::read_error_words(event_.data);
-    dispatch::FailureFacts facts;
-    facts.status = facts_.status;
-    facts.type = words.type;
-    facts.code = words.code;
-    facts.message = frame.failure;
-    verdict_ = dispatch::classify(facts);
-    return fail(ErrorKind::kUpstream, "{} reported inside its stream: {}", target_.name, frame.failure);
-  }
+  if (frame.failed) return reported("stream", wire::read_error_words(event_.data), frame.failure);
   if (frame.carries_usage) facts_.usage = frame.usage;
   if (frame.finished) {
     facts_.finish = frame.finish;

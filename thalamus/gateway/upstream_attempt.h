@@ -10,6 +10,7 @@
 #include "thalamus/dispatch/failure.h"
 #include "thalamus/dispatch/slow_stream.h"
 #include "thalamus/gateway/call.h"
+#include "thalamus/wire/error_words.h"
 #include "thalamus/wire/sse.h"
 
 namespace thalamus::gateway {
@@ -51,6 +52,7 @@ class UpstreamAttempt {
   /// The failure of a kind of transport, with the target's name before its words.
   std::unexpected<Error> failed(dispatch::TransportEnd transport, Error error);
   std::unexpected<Error> failed(dispatch::TransportEnd transport, std::string_view words);
+  std::unexpected<Error> reported(std::string_view where, const wire::ErrorWords& words, std::string_view message);
 
   const CallContext& context_;
   const UpstreamTarget& target_;
