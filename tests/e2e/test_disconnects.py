@@ -20,7 +20,8 @@ class Disconnects(unittest.TestCase):
         self.upstream = Upstream()
         drip, slow = f"drip-{NEXT_PIECE_MS}", f"slow-{NEXT_PIECE_MS}"
         text = routes_config(self.upstream.port, {"drips": [drip], "waits": [slow]})
-        self.gateway = Gateway(text.replace("first_byte_ms: 400, idle_ms: 400", "first_byte_ms: 9000, idle_ms: 9000"))
+        self.gateway = Gateway(text.replace("first_byte_ms: 400, idle_ms: 400, total_ms: 5000",
+                                            "first_byte_ms: 60000, idle_ms: 60000, total_ms: 60000"))
 
     def tearDown(self):
         self.gateway.close()

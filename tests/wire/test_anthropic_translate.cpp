@@ -115,6 +115,18 @@ TEST(AnthropicTranslate, AToolsResultIsTextInChat) {
   EXPECT_EQ(losses[1].reason, "chat completions cannot mark the result of a tool as failed");
 }
 
+TEST(AnthropicTranslate, NamesAndMetadataAreToldAndWhatSaysNothingIsNot) {
+  Losses losses;
+  translated(openai(), anthropic(), R"({"model":"auto","n":1,"weird":null,"metadata":{"task":"math"},"messages":[
+    {"role":"user","content":"q"}]})",
+             &losses);
+  EXPECT_THAT(paths(losses), IsEmpty());
+  translated(openai(), anthropic(), R"({"model":"auto","n":2,"metadata":{"a":"b","c":"d"},"messages":[
+    {"role":"user","name":"bob","content":"q"}]})",
+             &losses);
+  EXPECT_THAT(paths(losses), ElementsAre("n", "metadata", "messages[0].name"));
+}
+
 TEST(AnthropicTranslate, TellsWhatChatRequestsLoseOnTheWay) {
   Losses losses;
   const json body = translated(openai(), anthropic(),

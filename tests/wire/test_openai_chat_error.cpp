@@ -112,6 +112,14 @@ TEST(Secrets, AreMaskedInEveryUsualForm) {
   EXPECT_EQ(mask_secrets("(gsk_0123456789) hf_abcdefgh AIzaSyA123456 xai-abcdefg"), "(gsk_***) hf_*** AIza*** xai-***");
 }
 
+TEST(Secrets, ConfiguredValuesAreMaskedWhateverTheyLookLike) {
+  const std::vector<std::string> values{"CANARYUP-1", "", "another value"};
+  EXPECT_EQ(mask_values("bad CANARYUP-1, <i>CANARYUP-1</i>; another value", values), "bad ***, <i>***</i>; ***");
+  EXPECT_EQ(mask_values("a bound cut it: CANARYUP-", values), "a bound cut it: ***");
+  EXPECT_EQ(mask_values("CANARY", values), "CANARY") << "too little to be one";
+  EXPECT_EQ(mask_values("", values), "");
+}
+
 TEST(Secrets, LeaveOrdinaryTextAlone) {
   for (const char* text : {"task-based risk-free desk-abcdefghijk", "the key is missing", "sk-1", "monkey: yes",
                            "a bearer of news", "request req_0123456789abcdef failed", ""})

@@ -159,7 +159,7 @@ TEST(ResponsesDecode, ReadsToolsAndOptions) {
   EXPECT_EQ(request->user, "u");
   EXPECT_EQ(request->contract.max_cost_usd, 0.01);
   EXPECT_TRUE(request->stream && request->include_usage);
-  EXPECT_TRUE(request->unread.empty());
+  EXPECT_EQ(request->unread, std::vector<std::string>{"metadata"}) << "beside our hint there is another member";
 }
 
 TEST(ResponsesDecode, TakesAStringForAMessageOfTheUser) {

@@ -38,6 +38,7 @@ struct CallContext {
   bool keep_answer = false;        ///< the operator opted in to recording content
   std::string_view traceparent;    ///< sent to the upstream; empty: none
   bool strict = false;             ///< a translation that loses something is refused
+  const bool* ending = nullptr;    ///< the core's: what is cancelled now, the gateway's stop has cancelled
 };
 
 /// What a call learned; valid after begin, complete after deliver.
@@ -50,6 +51,7 @@ struct CallFacts {
   bool needs_context = false;              ///< of a failure: only a target with more context may
   std::optional<Nanoseconds> retry_after;  ///< of a failure: when it is worth asking again
   std::vector<core::Attempt> earlier;      ///< attempts at this target before the last; their target is not filled in
+  bool operators_fault = false;            ///< of a failure: nothing but another configuration helps
   bool client_fault = false;               ///< of a failure: the upstream says the request itself is wrong
   std::string answer;                      ///< kept only if the operator opted in
   wire::Losses losses;                     ///< what the translation could not carry

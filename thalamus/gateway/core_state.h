@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <unordered_set>
 
 #include "thalamus/base/clock.h"
 #include "thalamus/base/rng.h"
@@ -47,6 +48,8 @@ struct CoreState {
   feature::Description description;
   route::Scratch scratch;
   core::Estimates estimates;
+  std::unordered_set<net::Cancellation*> turns;               ///< of those in flight, so that a stop can end them
+  bool ending = false;                                        ///< the stop's patience is over: turns end, and are told
   std::unique_ptr<SlotWaiters> slot_waiters;                  ///< made when somebody first waits
   std::array<core::TargetState, core::kTargetsMax> states{};  ///< of the route being decided
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <optional>
 
 #include "thalamus/base/json_writer.h"
@@ -44,6 +45,19 @@ net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, s
 void write_model(base::JsonWriter& out, const RouteRuntime& route) {
   out.begin_object().field("id", route.name).field("object", "model").field("created", std::int64_t{0});
   out.field("owned_by", route.listed ? "thalamus" : "thalamus-target").end_object();
+}
+
+/// Clients encode the slash of a name. What is no escape stays.
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3;
+    out.push_back(escape ? static_cast<char>(byte) : text[i]);
+    if (escape) i += 2;
+  }
+  return out;
 }
 
 std::string models_body(const Runtime& runtime, const VirtualKey* key) {
@@ -102,7 +116,7 @@ net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock
     co_await send_text(responder, 200, json_headers(), std::move(list));
     co_return;
   }
-  const std::string name = request.path.substr(kOne.size());
+  const std::string name = percent_decoded(std::string_view(request.path).substr(kOne.size()));
   const RouteRuntime* route = runtime.find_route(name);
   if (route == nullptr || !key_allows(runtime.config(), *key, *route)) {
     // What a key may not use is not named to it.

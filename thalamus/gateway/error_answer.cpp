@@ -10,17 +10,20 @@ namespace thalamus::gateway {
 namespace {
 
 /// Official clients ask these before their own rules, so that they retry exactly what may come out otherwise.
-void add_retry_advice(ErrorKind kind, std::optional<Nanoseconds> stated, net::Headers& headers) {
+void add_retry_advice(ErrorKind kind, const RetryAdvice& advice, net::Headers& headers) {
   const bool busy = kind == ErrorKind::kLimitExceeded || kind == ErrorKind::kUnavailable;
   const bool passing = busy || kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
-  headers.add("x-should-retry", passing ? "true" : "false");
+  headers.add("x-should-retry", passing && advice.useful ? "true" : "false");
   if (!busy) return;
-  const std::int64_t ms = std::max<std::int64_t>(1, stated.value_or(Nanoseconds::from_ms(1'000)).value / 1'000'000);
+  const std::int64_t ms =
+      std::max<std::int64_t>(1, advice.after.value_or(Nanoseconds::from_ms(1'000)).value / 1'000'000);
   headers.add("retry-after", fmt::format("{}", (ms + 999) / 1'000));
   headers.add("retry-after-ms", fmt::format("{}", ms));
 }
 
 }  // namespace
+
+Error stopping_error() { return {ErrorKind::kUnavailable, "the gateway is stopping; send the request again", {}}; }
 
 void add_request_id(const std::string& id, net::Headers& headers) {
   headers.add("x-thalamus-decision", id);
@@ -29,11 +32,11 @@ void add_request_id(const std::string& id, net::Headers& headers) {
 }
 
 net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error, std::string id,
-                                  std::optional<Nanoseconds> stated) {
+                                  RetryAdvice advice) {
   net::Headers headers;
   headers.add("content-type", "application/json");
   if (!id.empty()) add_request_id(id, headers);
-  add_retry_advice(error.kind, stated, headers);
+  add_retry_advice(error.kind, advice, headers);
   const std::string body = format.encode_error(error, id);
   Status sent = co_await responder.send(base::http_status(error.kind), headers, body);
   static_cast<void>(sent);

@@ -11,12 +11,21 @@
 
 namespace thalamus::gateway {
 
+/// What a turn is told that the stop of the gateway ends.
+[[nodiscard]] Error stopping_error();
+
 /// The request's name under the names that the official clients read.
 void add_request_id(const std::string& id, net::Headers& headers);
 
-/// Status, body and headers of `error`: `x-should-retry` always, `retry-after(-ms)` where waiting may help (`stated` as
-/// an upstream said, else a second), the request's name where `id` is not empty.
+/// What is known of another try.
+struct RetryAdvice {
+  std::optional<Nanoseconds> after = {};  ///< as an upstream said
+  bool useful = true;                     ///< false: whatever the error's kind, the same comes out
+};
+
+/// Status, body and headers of `error`: `x-should-retry` always, `retry-after(-ms)` where waiting may help (a second
+/// where nobody said), the request's name where `id` is not empty.
 [[nodiscard]] net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error,
-                                                std::string id = {}, std::optional<Nanoseconds> stated = {});
+                                                std::string id = {}, RetryAdvice advice = {});
 
 }  // namespace thalamus::gateway

@@ -23,6 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr Nanoseconds kTellPatience = Nanoseconds::from_ms(500);
 constexpr Nanoseconds kAbortPatience = Nanoseconds::from_ms(2'000);
 constexpr std::chrono::milliseconds kRecordsPoll{200};
 constexpr std::chrono::milliseconds kSweepPoll{500};
@@ -308,7 +309,17 @@ class Gateway::Impl final : public Facts {
   void wait_for_turns() {
     if (cores_.empty() || !runtime_) return;
     if (wait_until_empty(runtime_->config().limits.shutdown_timeout)) return;
-    base::log_warning("stopping with requests still in flight after the shutdown timeout");
+    base::log_warning("stopping with requests still in flight after the shutdown timeout: they are told and end");
+    for (auto& core : cores_) {
+      asio::post(core->context, [raw = core.get()] {
+        raw->state.ending = true;
+        // Cancelling runs the turns' code, which may end them.
+        const std::vector<net::Cancellation*> turns(raw->state.turns.begin(), raw->state.turns.end());
+        for (net::Cancellation* turn : turns)
+          if (raw->state.turns.contains(turn)) turn->cancel();
+      });
+    }
+    if (wait_until_empty(kTellPatience)) return;
     for (auto& core : cores_) {
       asio::post(core->context, [raw = core.get()] {
         raw->main.gate.abort();

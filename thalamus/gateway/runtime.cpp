@@ -41,6 +41,9 @@ std::filesystem::path executable_folder() {
   return error ? std::filesystem::path() : self.parent_path();
 }
 
+// A shorter value of a header ("2", "eu") is a setting, not a credential, and would maim every message.
+constexpr std::size_t kSecretMin = 6;
+
 wire::AuthStyle auth_style(const Provider& provider, const wire::Format& format) {
   if (provider.auth == "bearer") return wire::AuthStyle::kBearer;
   if (provider.auth == "x-api-key") return wire::AuthStyle::kXApiKey;
@@ -208,6 +211,9 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder, const 
     upstream->path = upstream_path(provider, *upstream->format, model.id);
     upstream->extra_body = provider.extra_body;
     upstream->takes_reasoning = model.target.abilities.reasoning_effort;
+    for (const Secret& key : provider.keys) upstream->secrets.push_back(key.reveal());
+    for (const auto& header : provider.headers)
+      if (header.second.reveal().size() >= kSecretMin) upstream->secrets.push_back(header.second.reveal());
     for (const Secret& key : provider.keys)
       upstream->headers.push_back(headers_with(provider, *upstream->format, &key));
     if (provider.keys.empty()) upstream->headers.push_back(headers_with(provider, *upstream->format, nullptr));

@@ -35,6 +35,7 @@ struct TurnState {
   core::Outcome outcome;
   std::optional<Error> last_failure;
   bool last_was_client_fault = false;
+  bool worth_retry = true;                 ///< false: only the operator can mend the last failure
   std::optional<Nanoseconds> retry_after;  ///< as the last failure states
   std::uint32_t context_needed = 0;        ///< more than this many tokens: a target that small has refused
   bool committed = false;
@@ -42,6 +43,19 @@ struct TurnState {
   std::string answer;
   std::optional<TraceParent> parent;  ///< the caller's span
   std::string traceparent;            ///< ours, for upstreams; empty where this turn is not told to a collector
+};
+
+/// The turn can be ended by the stop of the gateway for as long as this lives.
+class Endable {
+ public:
+  Endable(CoreState& core, net::Cancellation& gone) : core_(core), gone_(gone) { core_.turns.insert(&gone_); }
+  ~Endable() { core_.turns.erase(&gone_); }
+  Endable(const Endable&) = delete;
+  Endable& operator=(const Endable&) = delete;
+
+ private:
+  CoreState& core_;
+  net::Cancellation& gone_;
 };
 
 /// A structured field (RFC 8941): a list of places with their reasons. Only what a header may hold is kept.
@@ -72,11 +86,13 @@ Status unknown_format(std::string_view name) {
                  name.substr(0, 40), base::did_you_mean(name.substr(0, 40), known), fmt::join(known, ", "));
 }
 
-net::Awaitable<void> send_error(TurnState& turn, const Error& error) {
+net::Awaitable<void> send_error(TurnState& turn, Error error) {
+  if (error.kind == ErrorKind::kCancelled && turn.core.ending) error = stopping_error();
   turn.status = base::http_status(error.kind);
   turn.outcome.failure = error.kind;
   if (turn.responder.started() || error.kind == ErrorKind::kCancelled) co_return;
-  co_await answer_error(turn.responder, turn.format, error, turn.decision.id, turn.retry_after);
+  const RetryAdvice advice{.after = turn.retry_after, .useful = turn.worth_retry};
+  co_await answer_error(turn.responder, turn.format, error, turn.decision.id, advice);
 }
 
 /// What the answer says of its decision; `Server-Timing` per W3C Server Timing, milliseconds.
@@ -151,7 +167,8 @@ std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
       .input_tokens = static_cast<std::uint32_t>(turn.core.estimates.input_tokens),
       .keep_answer = turn.runtime->config().trace.content == KeepContent::kYes,
       .traceparent = turn.traceparent,
-      .strict = route.strict};
+      .strict = route.strict,
+      .ending = &turn.core.ending};
   if (target >= route.model_count)
     return make_answer_call(context, tool_answer(turn, *turn.decision.solution, route.targets[target].name));
   return make_upstream_call(context, *route.upstream[target], turn.core.client);
@@ -184,6 +201,7 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
     turn.last_failure = status.error();
     turn.last_was_client_fault = facts.client_fault;
     turn.retry_after = facts.retry_after;
+    turn.worth_retry = !facts.operators_fault;
     if (facts.needs_context)
       turn.context_needed = std::max(turn.context_needed, route.targets[running.target].context_tokens);
   }
@@ -392,6 +410,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .answer = {},
                  .parent = {},
                  .traceparent = {}};
+  const Endable endable(core, responder.client_gone());
   core.shared.telemetry.in_flight(core.index, 1);
   turn.decision.id = decision_name(core);
   Status prepared = stored.recall();

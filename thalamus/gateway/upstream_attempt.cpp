@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "thalamus/gateway/error_answer.h"
 #include "thalamus/gateway/upstream_target.h"
 #include "thalamus/wire/error_words.h"
+#include "thalamus/wire/secrets.h"
 #include "thalamus/wire/usage.h"
 
 namespace thalamus::gateway {
@@ -59,7 +61,9 @@ UpstreamAttempt::UpstreamAttempt(const CallContext& context, const UpstreamTarge
 
 std::unexpected<Error> UpstreamAttempt::failed(TransportEnd transport, Error error) {
   verdict_ = verdict_of(transport, facts_.status);
-  error.message = fmt::format("{}: {}", target_.name, error.message);
+  error.message = fmt::format("{}: {}", target_.name, wire::mask_values(std::move(error.message), target_.secrets));
+  // Too large is what the provider sent, not what the client did.
+  if (error.kind == ErrorKind::kTooLarge) error.kind = ErrorKind::kUpstream;
   return std::unexpected(std::move(error));
 }
 
@@ -105,7 +109,8 @@ net::Awaitable<Status> UpstreamAttempt::begin(const dispatch::EndpointChoice& ch
 net::Awaitable<Status> UpstreamAttempt::read_refusal() {
   auto body = co_await exchange_->read_all(kErrorBodyMax);
   const std::string text = body ? std::move(*body) : std::string();
-  const std::string message = text.empty() ? "no readable error body" : spoken_.read_error(text);
+  std::string message = text.empty() ? "no readable error body" : spoken_.read_error(text);
+  message = wire::mask_values(std::move(message), target_.secrets);
   const wire::ErrorWords words = wire::read_error_words(text);
   const net::Headers& headers = exchange_->headers();
   dispatch::FailureFacts facts;
@@ -228,7 +233,8 @@ std::unexpected<Error> UpstreamAttempt::reported(std::string_view where, const w
   facts.code = words.code;
   facts.message = message;
   verdict_ = dispatch::classify(facts);
-  return fail(ErrorKind::kUpstream, "{} reported inside its {}: {}", target_.name, where, message);
+  return fail(ErrorKind::kUpstream, "{} reported inside its {}: {}", target_.name, where,
+              wire::mask_values(std::string(message), target_.secrets));
 }
 
 Status UpstreamAttempt::take_event() {
@@ -308,7 +314,8 @@ net::Awaitable<Status> UpstreamAttempt::pump(net::Responder& responder) {
   while (!ended_) {
     Status progress = co_await read_piece();
     if (!progress) {
-      const Error failure = std::move(progress).error();
+      Error failure = std::move(progress).error();
+      if (failure.kind == ErrorKind::kCancelled && *context_.ending) failure = stopping_error();
       if (failure.kind != ErrorKind::kCancelled) co_await tell(responder, failure);
       co_return std::unexpected(failure);
     }

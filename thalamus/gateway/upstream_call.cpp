@@ -217,6 +217,8 @@ class UpstreamCall final : public Call {
     facts_.retryable = verdict.may_try.next_target || verdict.may_try.larger_context;
     facts_.needs_context = verdict.may_try.larger_context;
     facts_.client_fault = verdict.client_fault;
+    facts_.operators_fault = verdict.failure == dispatch::FailureClass::kKeyDead ||
+                             verdict.failure == dispatch::FailureClass::kNotThere || every_key_is_dead();
     facts_.retry_after = verdict.retry_after;
     const Try* last = nullptr;
     for (const auto& made : tries_)

@@ -18,6 +18,7 @@ struct UpstreamTarget {
   std::string model_id;                 ///< the provider's own
   std::vector<net::Endpoint> replicas;  ///< at least one
   std::vector<net::Headers> headers;    ///< by key: content type, credential, the provider's extra headers
+  std::vector<std::string> secrets;     ///< what must not come back in a provider's words
   std::string path;                     ///< "/chat/completions", after a replica's base path
   const wire::Format* format = nullptr;
   std::string extra_body;        ///< JSON members added to each request

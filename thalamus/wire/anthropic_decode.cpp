@@ -56,7 +56,7 @@ class RequestDecoder {
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      unread_.add(key);
+      if (cursor_.peek() != JsonKind::kNull) unread_.add(key);
       return skip_value(cursor_, root_);
     });
   }

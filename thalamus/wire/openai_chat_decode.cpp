@@ -60,8 +60,13 @@ class RequestDecoder {
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      unread(key);
-      return skip_value(cursor_, root_);
+      // Null says nothing, and one answer is what every protocol gives.
+      if (cursor_.peek() == JsonKind::kNull) return skip_value(cursor_, root_);
+      const std::string name(key.substr(0, kUnreadBytesMax));
+      std::string_view raw;
+      if (!cursor_.skip(raw)) return malformed(cursor_, root_);
+      if (name != "n" || raw != "1") unread(name);
+      return {};
     });
   }
 
@@ -110,7 +115,9 @@ class RequestDecoder {
         return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} messages; shorten the conversation",
                        limits_.messages_max);
       const Place at(place, request_.messages.size());
-      CHECK_OK(read_message(cursor_, at, request_.messages.emplace_back()));
+      bool named = false;
+      CHECK_OK(read_message(cursor_, at, request_.messages.emplace_back(), named));
+      if (named) unread(at.text().substr(5) + ".name");  // behind "body."
     }
     CHECK_OK(left(cursor_, place));
     if (request_.messages.empty())
@@ -216,12 +223,15 @@ class RequestDecoder {
 
   Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
 
+  // The task hint is ours; the rest is the provider's.
   Status metadata(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
-    bool seen = false;
+    bool seen = false, more = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "task") {
+        if (!more) unread("metadata");
+        more = true;
         CHECK_OK(skip_value(cursor_, place));
         continue;
       }

@@ -149,6 +149,8 @@ class MessageReader {
   MessageReader(JsonCursor& cursor, const Place& place, core::Message& out) noexcept
       : cursor_(cursor), place_(place), out_(out) {}
 
+  [[nodiscard]] bool named() const noexcept { return named_; }
+
   Status read() {
     CHECK_OK(enter_object(cursor_, place_));
     std::string_view key;
@@ -183,6 +185,8 @@ class MessageReader {
       has_substitute_ = has_substitute_ || !pass_null(cursor_);
       if (!has_substitute_) return {};
     }
+    // Of an old function's result it names the function.
+    if (key == "name") named_ = cursor_.peek() == JsonKind::kString;
     return skip_value(cursor_, place_);
   }
 
@@ -300,6 +304,7 @@ class MessageReader {
   std::optional<Role> role_;
   bool answers_call_ = false;  // of the role "tool"; a "function" of old clients has a name instead of an id
   bool id_given_ = false;
+  bool named_ = false;
   bool has_content_ = false;
   bool content_is_null_ = false;
   bool has_substitute_ = false;
@@ -346,8 +351,11 @@ Status read_function(JsonCursor& cursor, const Place& place, core::ToolDefinitio
 
 }  // namespace
 
-Status read_message(JsonCursor& cursor, const Place& place, core::Message& out) {
-  return MessageReader(cursor, place, out).read();
+Status read_message(JsonCursor& cursor, const Place& place, core::Message& out, bool& named) {
+  MessageReader reader(cursor, place, out);
+  CHECK_OK(reader.read());
+  named = reader.named();
+  return {};
 }
 
 Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& out) {

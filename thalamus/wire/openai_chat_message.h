@@ -9,7 +9,8 @@
 
 namespace thalamus::wire {
 
-[[nodiscard]] Status read_message(JsonCursor& cursor, const Place& place, core::Message& out);
+/// `named`: whether it has a participant's name, which no field holds.
+[[nodiscard]] Status read_message(JsonCursor& cursor, const Place& place, core::Message& out, bool& named);
 /// {"type":"function","function":{...}}, a bare function schema, or a tool type of the provider's own, which keeps its
 /// type as its name.
 [[nodiscard]] Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& out);

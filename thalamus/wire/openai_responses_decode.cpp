@@ -341,12 +341,15 @@ class ResponsesDecoder {
                    "missing; expected a JSON schema object, or the type json_object");
   }
 
+  // The task hint is ours; the rest is the provider's.
   Status metadata(const Place& place) {
     CHECK_OK(enter_object(cursor_, place));
-    bool seen = false;
+    bool seen = false, more = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "task") {
+        if (!more) unread("metadata");
+        more = true;
         CHECK_OK(skip_value(cursor_, place));
         continue;
       }

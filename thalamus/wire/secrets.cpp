@@ -81,4 +81,20 @@ std::string mask_secrets(std::string_view text) {
   return out;
 }
 
+std::string mask_values(std::string text, std::span<const std::string> values) {
+  constexpr std::string_view kMask = "***";
+  constexpr std::size_t kBeginningMin = 8;
+  for (const std::string& value : values) {
+    if (value.empty()) continue;
+    for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + kMask.size()))
+      text.replace(at, value.size(), kMask);
+    for (std::size_t size = std::min(value.size() - 1, text.size()); size >= kBeginningMin; --size) {
+      if (!text.ends_with(std::string_view(value).substr(0, size))) continue;
+      text.replace(text.size() - size, size, kMask);
+      break;
+    }
+  }
+  return text;
+}
+
 }  // namespace thalamus::wire

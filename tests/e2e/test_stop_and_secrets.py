@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""What a client is told when the gateway stops before its answer is whole, and what it is not told: a provider's words
+with the operator's credentials in them."""
+
+import http.server
+import json
+import signal
+import threading
+import time
+import unittest
+
+import openai
+from rig import Gateway, Upstream, frames
+
+KEY = "CANARYUP-1"
+HEADER = "tenant-secret-77"
+
+
+class Blabber(http.server.BaseHTTPRequestHandler):
+    """A provider that says what it was sent."""
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        heard = f"boom {self.headers['authorization']} and {self.headers['x-tenant']}"
+        status, kind, body = {
+            "page": (502, "text/html", f"<html><title>{heard}</title></html>"),
+            "refusal": (400, "application/json", json.dumps({"error": {"message": heard, "type": "x"}})),
+            "inside": (200, "application/json", json.dumps({"error": {"message": heard, "type": "server_error"}})),
+            "odd": (200, "application/json", json.dumps({"error": {"message": heard}})),
+            "frame": (200, "text/event-stream", "data: " + json.dumps({"error": {"message": heard}}) + "\n\n"),
+            "dead": (401, "application/json", json.dumps({"error": {"message": heard}})),
+        }[asked["model"]]
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+class Secrets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Blabber)
+        threading.Thread(target=cls.provider.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.provider.shutdown)
+        names = ("page", "refusal", "inside", "odd", "frame", "dead")
+        cls.gateway = Gateway("\n".join([
+            "providers:",
+            f"  up: {{ base_url: 'http://127.0.0.1:{cls.provider.server_port}', key: {KEY}, "
+            f"headers: {{ x-tenant: {HEADER} }}, retries: {{ attempts_max: 1 }} }}",
+            "models:", *(f"  - {{ name: m/{name}, provider: up, id: {name} }}" for name in names),
+            "routes:", "  - { name: all, targets: [m/page] }", ""]))
+        cls.addClassCleanup(cls.gateway.close)
+
+    def test_a_providers_words_leave_without_the_operators_credentials(self):
+        for name in ("page", "refusal", "inside", "odd", "frame", "dead"):
+            status, headers, data = self.gateway.chat(f"m/{name}", stream=name == "frame")
+            with self.subTest(name=name):
+                self.assertGreaterEqual(status, 400, data)
+                self.assertNotIn(KEY.encode(), data)
+                self.assertNotIn(HEADER.encode(), data)
+                if name != "dead":
+                    self.assertIn(b"***", data)
+                if name in ("dead", "refusal"):
+                    self.assertEqual(headers["x-should-retry"], "false")
+        self.assertNotIn(KEY, self.gateway.stderr() + self.gateway.stdout())
+
+    def test_a_name_with_a_slash_is_found(self):
+        client = openai.OpenAI(base_url=self.gateway.base_url, api_key="x", max_retries=0)
+        self.assertEqual(client.models.retrieve("m/page").id, "m/page")
+
+
+class Stop(unittest.TestCase):
+    def test_whoever_is_not_answered_in_time_is_told(self):
+        upstream = Upstream()
+        self.addCleanup(upstream.close)
+        lines = ["limits: { shutdown_timeout: 300ms }", "providers:",
+                 f"  up: {{ base_url: 'http://127.0.0.1:{upstream.port}/v1' }}", "models:",
+                 *(f"  - {{ name: {name}, provider: up, id: {name} }}" for name in ("stall", "stall-after")),
+                 "routes:", "  - { name: r, targets: [stall] }", ""]
+        gateway = Gateway("\n".join(lines))
+        self.addCleanup(gateway.close)
+        answers = {}
+
+        def ask(name, stream):
+            answers[name] = gateway.chat(name, stream=stream)
+        asking = [threading.Thread(target=ask, args=each) for each in (("stall", False), ("stall-after", True))]
+        for thread in asking:
+            thread.start()
+        until = time.monotonic() + 5
+        while gateway.metric("thalamus_requests_in_flight") < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)  # the stream's first content is on its way
+        self.assertEqual(gateway.stop(signal.SIGTERM), 0)
+        for thread in asking:
+            thread.join()
+        status, headers, data = answers["stall"]
+        self.assertEqual((status, headers["x-should-retry"]), (503, "true"), data)
+        self.assertIn("the gateway is stopping", json.loads(data)["error"]["message"])
+        status, _, data = answers["stall-after"]
+        self.assertEqual(status, 200)
+        self.assertIn("the gateway is stopping", json.loads(frames(data)[-1])["error"]["message"])
+        records, _ = gateway.records()
+        self.assertEqual({record["outcome"]["failure"] for record in records}, {"unavailable"}, records)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
