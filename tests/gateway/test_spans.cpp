@@ -116,9 +116,12 @@ TEST(AccessLine, SaysWhoAskedWhatAndHowItEnded) {
   TurnSummary failed = sample();
   failed.outcome.usage.known = false;
   failed.outcome.failure = ErrorKind::kTimeout;
-  const json other = json::parse(access_line(failed));
-  EXPECT_EQ(other["failure"], base::label(ErrorKind::kTimeout));
-  EXPECT_FALSE(other.contains("input_tokens"));
+  const json cut = json::parse(access_line(failed));
+  EXPECT_EQ(cut["failure"], base::label(ErrorKind::kTimeout));
+  EXPECT_EQ(cut["input_tokens"], 100) << "what was seen is billed";
+  EXPECT_EQ(cut["usage_estimated"], true);
+  failed.outcome.usage = {};
+  EXPECT_FALSE(json::parse(access_line(failed)).contains("input_tokens"));
 }
 
 }  // namespace

@@ -258,7 +258,10 @@ net::Awaitable<void> post_reload(Facts& facts, net::Responder& responder) {
   if (report) {
     co_await send_text(responder, 200, json_headers(), to_json(*report));
   } else {
-    co_await send_failure(responder, report.error());
+    // The place is the operator's own file; that it is missing is no missing path of this listener.
+    Error error{report.error().kind, report.error().text(), {}};
+    if (error.kind == ErrorKind::kNotFound) error.kind = ErrorKind::kInvalidInput;
+    co_await send_failure(responder, std::move(error));
   }
 }
 

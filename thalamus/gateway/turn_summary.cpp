@@ -37,9 +37,10 @@ std::string access_line(const TurnSummary& turn) {
   out.field("stream", turn.stream).field("status", turn.status);
   if (outcome.failure) out.field("failure", base::label(*outcome.failure));
   out.field("attempts", static_cast<std::uint64_t>(outcome.attempts.size()));
-  if (outcome.usage.known) {
+  if (outcome.usage.known || outcome.usage.input > 0) {
     out.field("input_tokens", outcome.usage.input).field("cached_input_tokens", outcome.usage.cached_input);
     out.field("output_tokens", outcome.usage.output).field("cost_usd", outcome.cost.usd());
+    if (!outcome.usage.known) out.field("usage_estimated", true);
   }
   out.field("decide_s", turn.decide.seconds()).field("queue_s", outcome.queue.seconds());
   out.field("first_token_s", outcome.first_token.seconds()).field("total_s", outcome.total.seconds()).end_object();

@@ -200,7 +200,10 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
     const ErrorKind kind = piece.error().kind;
     const bool waits_for_content = facts_.first_content.value == 0 && context_.clock.now() >= limits_.first_token_by;
     const TransportEnd late = waits_for_content ? TransportEnd::kFirstTokenTimeout : TransportEnd::kIdleTimeout;
-    co_return failed(transport_of(kind, late, TransportEnd::kCut), std::move(piece).error());
+    Error error = std::move(piece).error();
+    if (kind == ErrorKind::kTimeout && context_.clock.now() >= limits_.end_by)
+      error.message = "the time for the whole answer is over";
+    co_return failed(transport_of(kind, late, TransportEnd::kCut), std::move(error));
   }
   if (piece->empty()) {
     ended_ = true;
