@@ -31,7 +31,8 @@ std::optional<TraceParent> parse_traceparent(std::string_view header) {
 std::string access_line(const TurnSummary& turn) {
   const core::Outcome& outcome = turn.outcome;
   base::JsonWriter out;
-  out.begin_object().field("time_unix_s", static_cast<double>(turn.arrived_unix_ns / 1'000'000) / 1e3);
+  const std::int64_t arrived_ms = turn.arrived_unix_ns / 1'000'000;
+  out.begin_object().field("time_unix_s", static_cast<double>(arrived_ms) / 1e3);
   out.field("decision", turn.decision_id).field("format", turn.format).field("key", turn.key);
   out.field("route", turn.route).field("model", turn.model).field("target", turn.target);
   out.field("stream", turn.stream).field("status", turn.status);
