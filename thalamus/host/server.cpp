@@ -32,7 +32,7 @@ constexpr int kEnginePatienceMs = 400;
 constexpr std::size_t kConnectionsMax = 1'024;
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
-std::string error_body(int status, std::string_view message) {
+std::string error_body(int status, std::string_view message, std::string_view = {}) {
   base::JsonWriter out;
   out.begin_object().key("error").begin_object().field("message", message);
   out.field("type", status >= 500 ? "server_error" : "invalid_request_error").key("param").null().key("code").null();
