@@ -44,7 +44,7 @@ std::string error_body(int status, std::string_view message, std::string_view = 
 void bound_life() {
   std::signal(SIGALRM, [](int) { ::_exit(base::kExitDone); });
   ::itimerval span{};
-  span.it_value.tv_usec = kEnginePatienceMs * 1'000;
+  span.it_value.tv_usec = suseconds_t{kEnginePatienceMs} * 1'000;
   ::setitimer(ITIMER_REAL, &span, nullptr);
 }
 
