@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "thalamus/base/text.h"
-#include "thalamus/wire/json_value.h"
+#include "thalamus/wire/body_edits.h"
 
 namespace thalamus::wire {
 namespace {
@@ -48,6 +48,22 @@ Status check_tool_choice(const core::Request& request, const ToolChoiceWords& wo
   return fail_at(std::string(words.choice), ErrorKind::kInvalidInput,
                  "\"{}\" demands a call, but there are no `tools`; give some, or leave tool_choice out",
                  words.required);
+}
+
+Status read_metadata(JsonCursor& cursor, const Place& place, std::string& task_hint, bool& more) {
+  CHECK_OK(enter_object(cursor, place));
+  bool seen = false;
+  std::string_view key;
+  while (cursor.next_member(key)) {
+    if (key != "task") {
+      more = true;
+      CHECK_OK(skip_value(cursor, place));
+      continue;
+    }
+    CHECK_OK(once(seen, Place(place, "task")));
+    if (!pass_null(cursor)) CHECK_OK(read_text(cursor, Place(place, "task"), task_hint));
+  }
+  return left(cursor, place);
 }
 
 }  // namespace thalamus::wire

@@ -1,11 +1,13 @@
 /// What is asked of every client's body, whatever its protocol. Internal to this folder.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "thalamus/base/result.h"
 #include "thalamus/core/request.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/json_value.h"
 
 namespace thalamus::wire {
 
@@ -22,5 +24,9 @@ struct ToolChoiceWords {
 /// kInvalidInput where a call is demanded of a tool that is not there. Tools that only the provider knows may hold any
 /// name, so that nothing is refused beside them.
 [[nodiscard]] Status check_tool_choice(const core::Request& request, const ToolChoiceWords& words);
+
+/// `metadata` of OpenAI's protocols: the member `task` is our hint, `more` says whether there are others, which are the
+/// provider's.
+[[nodiscard]] Status read_metadata(JsonCursor& cursor, const Place& place, std::string& task_hint, bool& more);
 
 }  // namespace thalamus::wire

@@ -341,22 +341,11 @@ class ResponsesDecoder {
                    "missing; expected a JSON schema object, or the type json_object");
   }
 
-  // The task hint is ours; the rest is the provider's.
   Status metadata(const Place& place) {
-    CHECK_OK(enter_object(cursor_, place));
-    bool seen = false, more = false;
-    std::string_view key;
-    while (cursor_.next_member(key)) {
-      if (key != "task") {
-        if (!more) unread("metadata");
-        more = true;
-        CHECK_OK(skip_value(cursor_, place));
-        continue;
-      }
-      CHECK_OK(once(seen, Place(place, "task")));
-      if (!pass_null(cursor_)) CHECK_OK(read_text(cursor_, Place(place, "task"), request_.task_hint));
-    }
-    return left(cursor_, place);
+    bool more = false;
+    CHECK_OK(read_metadata(cursor_, place, request_.task_hint, more));
+    if (more) unread("metadata");
+    return {};
   }
 
   // To cut nothing is what every other protocol does.
