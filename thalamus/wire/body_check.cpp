@@ -39,6 +39,7 @@ Status check_tool_choice(const core::Request& request, const ToolChoiceWords& wo
   if ((!named && request.tool_choice != core::ToolChoice::kRequired) || provider_knows_more(request)) return {};
   if (named) {
     std::vector<std::string> names;
+    names.reserve(request.tools.size());
     for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
     if (std::find(names.begin(), names.end(), request.tool_choice_name) != names.end()) return {};
     return fail_at(std::string(words.name), ErrorKind::kInvalidInput, "no tool of `tools` is called {}{}",
