@@ -10,8 +10,8 @@ SEED ?= 7
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help sbom conformance setup setup-test serve test smoke release dev asan tsan fuzz bench probe learn \
-        format format-check tidy new ci clean
+.PHONY: help sbom conformance setup setup-test serve test smoke release dev asan asan-bytes tsan tsan-bytes fuzz \
+        bench probe learn format format-check tidy new ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -56,15 +56,25 @@ conformance: ## install the official clients (Python, JavaScript) and run them a
 	@cmake --build --preset release --parallel $(JOBS) --target thalamus scripted-upstream
 	@python3 -B tests/conformance/run.py --build $(BUILD)/release
 
-asan: setup-test ## unit, contract and fuzz-seed tests under AddressSanitizer and UBSan
+asan: setup-test ## unit and contract tests and a minute of fuzzing under AddressSanitizer and UBSan
 	@cmake --preset asan > /dev/null
 	@cmake --build --preset asan --parallel $(JOBS)
 	@ctest --test-dir $(BUILD)/asan --output-on-failure --no-tests=error -j 2 -L unit
+
+asan-bytes: setup-test ## the same of what handles bytes from outside alone: a third of the compiling
+	@cmake --preset asan > /dev/null
+	@cmake --build --preset asan --parallel $(JOBS) --target byte_tests
+	@ctest --test-dir $(BUILD)/asan --output-on-failure --no-tests=error -j 2 -L bytes
 
 tsan: setup-test ## the concurrent parts under ThreadSanitizer
 	@cmake --preset tsan > /dev/null
 	@cmake --build --preset tsan --parallel $(JOBS) --target tsan_tests
 	@ctest --test-dir $(BUILD)/tsan --output-on-failure --no-tests=error -L concurrent
+
+tsan-bytes: setup-test ## the same without the gateway
+	@cmake --preset tsan > /dev/null
+	@cmake --build --preset tsan --parallel $(JOBS) --target test_dispatch test_trace
+	@ctest --test-dir $(BUILD)/tsan --output-on-failure --no-tests=error -L concurrent -L bytes
 
 fuzz: setup-test ## run every fuzzer for SECONDS (default 60) each
 	@cmake --preset fuzz > /dev/null

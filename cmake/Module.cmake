@@ -32,7 +32,7 @@ function(thalamus_test_folder name)
 endfunction()
 
 # thalamus_fuzz_target(FILE DEPS ...): tests/fuzz/FILE.cpp is a libFuzzer target under Clang and, everywhere else, a
-# program that runs the committed corpus once.
+# program that runs the committed corpus once, then mutations of it for THALAMUS_FUZZ_SECONDS.
 function(thalamus_fuzz_target name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   if(THALAMUS_FUZZ)
@@ -44,6 +44,7 @@ function(thalamus_fuzz_target name)
                    ${CMAKE_SOURCE_DIR}/tests/fuzz/run_corpus.cpp)
   endif()
   target_link_libraries(fuzz_${name} PRIVATE thalamus_flags ${ARG_DEPS})
-  add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
+           -seconds=${THALAMUS_FUZZ_SECONDS})
   set_tests_properties(fuzz_${name} PROPERTIES LABELS "unit;fuzz" TIMEOUT 300)
 endfunction()

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "app/thalamus/verbs.h"
+#include "app/thalamus/version.h"
 #include "thalamus/base/text.h"
 
 namespace {
@@ -275,7 +276,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Thalamus: a routing engine for LLM systems.\nExit codes: 0 done, 1 the answer is \"no\", 2 usage or input, 3 "
       "environment.");
-  app.set_version_flag("--version", THALAMUS_VERSION);
+  app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   Chosen chosen;
   add_serve(app, chosen);
