@@ -127,6 +127,19 @@ TEST(CounterTable, HasNoKindLabelWhereTheFamilyHasNone) {
   EXPECT_EQ(metrics.exposition(), "# HELP cost_total Cost.\n# TYPE cost_total counter\ncost_total{target=\"t\"} 5\n");
 }
 
+TEST(CounterTable, ShowsSumsInTheBaseUnit) {
+  Metrics metrics;
+  CounterTable table(metrics, {.name = "cost_usd_total",
+                               .help = "Cost.",
+                               .name_label = "target",
+                               .kind_label = {},
+                               .counts_per_unit = 1'000'000'000});
+  table.add(0, "t", 0, 1'500'000'000);
+  table.add(1, "t", 0, 3);
+  EXPECT_EQ(metrics.exposition(),
+            "# HELP cost_usd_total Cost.\n# TYPE cost_usd_total counter\ncost_usd_total{target=\"t\"} 1.500000003\n");
+}
+
 TEST(CounterTable, KeepsManyNamesApart) {
   Metrics metrics;
   CounterTable table(metrics, sweets(1000));  // more names than buckets

@@ -6,35 +6,69 @@
 #include <string>
 #include <string_view>
 
+#include "thalamus/dispatch/endpoints.h"
+
 namespace thalamus::dispatch {
 namespace {
 
 using Pieces = std::array<std::string_view, 2>;
 
+constexpr std::size_t kAny = 0;  // prompts of every length have an affinity
+
+std::optional<std::uint64_t> of_prefix(const Pieces& pieces, std::uint64_t salt = 0) {
+  return affinity_of("", {.pieces = pieces, .prompt_bytes = pieces[0].size() + pieces[1].size()}, kAny, salt);
+}
+
 TEST(Affinity, IsOfTheSessionWhereThereIsOne) {
-  EXPECT_EQ(affinity_of("s", Pieces{"a", "b"}), affinity_of("s", Pieces{"c", "d"}));
-  EXPECT_NE(affinity_of("s", {}), affinity_of("t", {}));
-  EXPECT_NE(affinity_of("s", {}, 1), affinity_of("s", {}, 2));
+  const Pieces some{"a", "b"};
+  const Pieces other{"c", "d"};
+  EXPECT_EQ(affinity_of("s", {.pieces = some, .prompt_bytes = 2}, kAny),
+            affinity_of("s", {.pieces = other, .prompt_bytes = 2}, kAny));
+  EXPECT_NE(affinity_of("s", {}, kAny), affinity_of("t", {}, kAny));
+  EXPECT_NE(affinity_of("s", {}, kAny, 1), affinity_of("s", {}, kAny, 2));
 }
 
 TEST(Affinity, IsOfThePrefixOtherwise) {
-  EXPECT_EQ(affinity_of("", Pieces{"system", "first"}), affinity_of("", Pieces{"system", "first"}));
-  EXPECT_NE(affinity_of("", Pieces{"system", "first"}), affinity_of("", Pieces{"system", "other"}));
-  EXPECT_NE(affinity_of("", Pieces{"ab", "c"}), affinity_of("", Pieces{"a", "bc"}));
-  EXPECT_NE(affinity_of("", Pieces{"a", "b"}, 1), affinity_of("", Pieces{"a", "b"}, 2));
+  EXPECT_EQ(of_prefix({"system", "first"}), of_prefix({"system", "first"}));
+  EXPECT_NE(of_prefix({"system", "first"}), of_prefix({"system", "other"}));
+  EXPECT_NE(of_prefix({"ab", "c"}), of_prefix({"a", "bc"}));
+  EXPECT_NE(of_prefix({"a", "b"}, 1), of_prefix({"a", "b"}, 2));
 }
 
 TEST(Affinity, IsNothingWithoutEither) {
-  EXPECT_FALSE(affinity_of("", {}).has_value());
-  EXPECT_FALSE(affinity_of("", Pieces{"", ""}).has_value());
+  EXPECT_FALSE(affinity_of("", {}, kAny).has_value());
+  EXPECT_FALSE(of_prefix({"", ""}).has_value());
 }
 
 TEST(Affinity, LooksAtTheBeginningOfALongPrefix) {
   const std::string shared(kPrefixBytesMax, 'x');
-  EXPECT_EQ(affinity_of("", Pieces{shared, "a"}), affinity_of("", Pieces{shared, "b"}));
+  EXPECT_EQ(of_prefix({shared, "a"}), of_prefix({shared, "b"}));
   const std::string one = shared.substr(1) + "a";
   const std::string two = shared.substr(1) + "b";
-  EXPECT_NE(affinity_of("", Pieces{one, ""}), affinity_of("", Pieces{two, ""}));
+  EXPECT_NE(of_prefix({one, ""}), of_prefix({two, ""}));
+}
+
+TEST(Affinity, OfAPromptWithoutASessionNeedsItsLength) {
+  const Pieces pieces{"You are brief.", "Hello"};
+  constexpr std::size_t kMin = 4'096;
+  EXPECT_FALSE(affinity_of("", {.pieces = pieces, .prompt_bytes = 19}, kMin).has_value());
+  EXPECT_FALSE(affinity_of("", {.pieces = pieces, .prompt_bytes = kMin - 1}, kMin).has_value());
+  EXPECT_TRUE(affinity_of("", {.pieces = pieces, .prompt_bytes = kMin}, kMin).has_value());
+  EXPECT_TRUE(affinity_of("s", {.pieces = pieces, .prompt_bytes = 19}, kMin).has_value()) << "a session says so itself";
+}
+
+TEST(Affinity, OfAConversationThatGrowsStaysTheSame) {
+  const Pieces pieces{"You are brief.", "Hello"};
+  EXPECT_EQ(affinity_of("", {.pieces = pieces, .prompt_bytes = 5'000}, 4'096),
+            affinity_of("", {.pieces = pieces, .prompt_bytes = 500'000}, 4'096));
+}
+
+TEST(Affinity, NeedsAboutAThousandTokensUnlessToldOtherwise) {
+  const EndpointNames names{.keys = {""}, .replicas = {"a", "b"}};
+  EXPECT_EQ(EndpointSet::make(names, {}).value()->affinity_prefix_bytes(), 4'096U);
+  EndpointOptions options;
+  options.affinity_prefix_bytes = 0;
+  EXPECT_EQ(EndpointSet::make(names, options).value()->affinity_prefix_bytes(), 0U);
 }
 
 }  // namespace

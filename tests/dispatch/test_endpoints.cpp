@@ -86,12 +86,25 @@ TEST(Endpoints, LearnLatencyAsPeakEwma) {
     set->finish(*choice, good(first_token), at(now), rng);
   };
   call(10, 1);
-  EXPECT_NEAR(set->replica_view(0, at(10)).latency_seconds, 1, 1e-6);
+  EXPECT_NEAR(set->replica_view(0, at(10)).latency_seconds.value(), 1, 1e-6);
   call(10, 4);
-  EXPECT_NEAR(set->replica_view(0, at(10)).latency_seconds, 4, 1e-6) << "a peak counts at once";
-  EXPECT_NEAR(set->replica_view(0, at(11)).latency_seconds, 4 * std::exp(-1), 0.01) << "and fades";
+  EXPECT_NEAR(set->replica_view(0, at(10)).latency_seconds.value(), 4, 1e-6) << "a peak counts at once";
   call(11, 1);
-  EXPECT_NEAR(set->replica_view(0, at(11)).latency_seconds, 4 * std::exp(-1) + (1 - std::exp(-1)), 0.01);
+  EXPECT_NEAR(set->replica_view(0, at(11)).latency_seconds.value(), 4 * std::exp(-1) + (1 - std::exp(-1)), 0.01)
+      << "and fades";
+}
+
+TEST(Endpoints, ShowTheLatencyThatTheLastCallLeft) {
+  EndpointOptions options;
+  options.latency_tau_ms = 1'000;
+  const auto set = make_set(1, 1, options);
+  base::Rng rng(3);
+  EXPECT_FALSE(set->replica_view(0, at(1)).latency_seconds.has_value()) << "nobody has been called";
+  const auto choice = set->pick(at(1), rng, {}, {});
+  EXPECT_FALSE(set->replica_view(0, at(1)).latency_seconds.has_value()) << "nobody has answered";
+  set->finish(*choice, good(0.02), at(1), rng);
+  EXPECT_NEAR(set->replica_view(0, at(1)).latency_seconds.value(), 0.02, 1e-6);
+  EXPECT_NEAR(set->replica_view(0, at(3'600)).latency_seconds.value(), 0.02, 1e-6) << "an hour without a call";
 }
 
 TEST(Endpoints, AFastFailureDoesNotLookQuick) {

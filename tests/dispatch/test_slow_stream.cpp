@@ -36,6 +36,17 @@ TEST(SlowStream, GivesUpADripAfterOneWindow) {
   EXPECT_NEAR(seconds, 13, 0.51);
 }
 
+TEST(SlowStream, KnowsWhenASilentStreamIsOver) {
+  SlowStreamGuard guard(kTenASecond);
+  guard.add(at(5), 1);
+  EXPECT_EQ(guard.too_slow_from(), at(13)) << "one window after the first piece, whatever comes then";
+  EXPECT_FALSE(guard.too_slow(Nanoseconds{at(13).value - 1}));
+  EXPECT_TRUE(guard.too_slow(at(13)));
+  guard.pause(at(6));
+  guard.resume(at(9));
+  EXPECT_EQ(guard.too_slow_from(), at(16)) << "less the time in which the client did not take it";
+}
+
 TEST(SlowStream, IsNotReconciledByWhatComesTooLate) {
   SlowStreamGuard guard(kTenASecond);
   guard.add(at(0), 1);

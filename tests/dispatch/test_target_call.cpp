@@ -85,7 +85,7 @@ TEST(TargetCall, GoesFromTheAttemptToTheCommitToTheEnd) {
   EXPECT_EQ(in_flight(*controls), 0U);
   EXPECT_EQ(driven.go_on(4).kind, Kind::kDone) << "what is over stays over";
   EXPECT_EQ(controls->endpoints->replica_view(0, at(3)).good, 1U);
-  EXPECT_NEAR(controls->endpoints->replica_view(0, at(3)).latency_seconds, 1, 1e-3);
+  EXPECT_NEAR(controls->endpoints->replica_view(0, at(3)).latency_seconds.value(), 1, 1e-3);
 }
 
 TEST(TargetCall, TriesAnotherReplicaAtOnce) {
@@ -236,7 +236,7 @@ TEST(TargetCall, HedgesASilentAttemptAndTakesTheFirstContent) {
   EXPECT_EQ(driven.fail(12, 0, transport(TransportEnd::kCancelled)).kind, Kind::kWait) << "it was dropped";
   EXPECT_EQ(driven.on(TargetEvent::Kind::kCompleted, 13, 1).kind, Kind::kDone);
   EXPECT_EQ(in_flight(*controls), 0U);
-  EXPECT_NEAR(controls->endpoints->replica_view(first.choice.replica, at(12)).latency_seconds, 2, 0.01)
+  EXPECT_NEAR(controls->endpoints->replica_view(first.choice.replica, at(12)).latency_seconds.value(), 2, 0.01)
       << "the loser took at least so long";
   EXPECT_NEAR(controls->hedger.delay()->seconds(), 2, 0.09) << "and the delay has learned of it";
 }

@@ -285,9 +285,9 @@ class Observed(unittest.TestCase):
         self.assertEqual([span["name"] for span in spans], ["chat one", "call t-status-503", "call t-echo"])
         self.assertEqual({span["traceId"] for span in spans}, {trace}, "the caller's flag says whether to tell")
         lines = [json.loads(line.split(" info ", 1)[1]) for line in self.gateway.stderr().splitlines()
-                 if '"decision"' in line]
+                 if '"time_unix_s"' in line]
         self.assertEqual(len(lines), 2)
-        self.assertEqual(lines[0]["decision"], headers["x-thalamus-decision"])
+        self.assertEqual(lines[0]["request"], headers["x-thalamus-decision"])
         self.assertEqual(lines[0]["target"], "t-echo")
         self.assertNotIn("secret question", self.gateway.stderr())
         self.assertNotIn("secret question", json.dumps(self.collector.bodies))

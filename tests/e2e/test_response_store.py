@@ -70,6 +70,42 @@ class ResponseStore(unittest.TestCase):
             input=[{"type": "function_call_output", "call_id": call.call_id, "output": "42"} for call in calls])
         self.assertEqual(second.output_text, "The tool said: 42")
 
+    def test_an_answer_says_what_it_went_on_from(self):
+        for name in PROVIDERS:
+            first = self.ann.responses.create(model=f"{name}-ok", input="my name is Ada")
+            self.assertIsNone(first.previous_response_id, name)
+            second = self.ann.responses.create(model=f"{name}-ok", input="more", previous_response_id=first.id)
+            self.assertEqual(second.previous_response_id, first.id, name)
+            self.assertTrue(second.store, name)
+            self.assertEqual(self.ann.responses.retrieve(second.id).previous_response_id, first.id, name)
+            seen, text = set(), ""
+            for event in self.ann.responses.create(model=f"{name}-ok", input="more", stream=True,
+                                                   previous_response_id=second.id):
+                text += event.delta if event.type == "response.output_text.delta" else ""
+                if hasattr(event, "response"):
+                    seen.add(event.type)
+                    self.assertEqual(event.response.previous_response_id, second.id, f"{name}: {event.type}")
+            self.assertLessEqual({"response.created", "response.completed"}, seen, name)
+            self.assertIn("piece 0 piece 1", text, name)
+
+    def test_the_upstream_sees_nothing_of_the_store(self):
+        first = self.ann.responses.create(model="responses-echo", input="my name is Ada")
+        asked = json.loads(first.output_text)
+        self.assertEqual((asked["input"], asked.get("store")), ("my name is Ada", None), "its bytes are forwarded")
+        second = self.ann.responses.create(model="responses-echo", input="more", previous_response_id=first.id)
+        asked = json.loads(second.output_text)
+        self.assertNotIn("previous_response_id", asked)
+        self.assertIs(asked["store"], False, "the conversation is kept here")
+        self.assertEqual(asked["input"][-1], {"role": "user", "content": "more"})
+
+    def test_losses_are_told_at_the_places_of_the_request_itself(self):
+        first = self.ann.responses.create(model="openai-ok", input="hello")
+        sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+        raw = self.ann.responses.with_raw_response.create(
+            model="anthropic-ok", previous_response_id=first.id,
+            input=[{"role": "user", "content": [{"type": "input_text", "text": "x"}, sound]}])
+        self.assertIn('"input[0].content[1]";reason=', raw.headers["x-thalamus-loss"])
+
     def test_fetching_and_deleting(self):
         kept = self.ann.responses.create(model="openai-ok", input="hello")
         self.assertEqual(self.ann.responses.retrieve(kept.id).output_text, "The scripted answer.")

@@ -85,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (facts->carries_usage) usage = facts->usage;
     for (std::size_t i = before; i < deltas.size(); ++i) writer->write(deltas[i], out);
   }
-  writer->end({.finish = core::Finish::kStop, .stop_sequence = {}, .usage = usage}, out);
+  writer->end({.finish = core::Finish::kStop, .usage = usage}, out);
   check_events(out);
   return 0;
 }

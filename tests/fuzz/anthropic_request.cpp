@@ -8,6 +8,7 @@
 
 #include "thalamus/wire/anthropic.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/translate.h"
 
 namespace {
 
@@ -39,6 +40,18 @@ void check_writing(const thalamus::wire::Format& format, const thalamus::core::R
   require(second && format.encode_request(*second, "m") == written);
 }
 
+// Every other protocol takes it, and every loss has a place and a reason.
+void check_translation(const thalamus::wire::Format& format, std::string_view body,
+                       const thalamus::core::Request& request) {
+  for (const std::string& name : thalamus::wire::format_names()) {
+    thalamus::wire::Losses losses;
+    const std::string text =
+        thalamus::wire::translate(format, body, request, *thalamus::wire::find_format(name), "m", losses);
+    require(!nlohmann::json::parse(text, nullptr, false).is_discarded());
+    for (const thalamus::wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -66,6 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto counted = wire::decode_count_tokens(body, {});
   require(counted && counted->messages.size() == request->messages.size());
   check_writing(format, *request);
+  check_translation(format, body, *request);
   // Whatever the client said, the other protocol's reader understands what becomes of it.
   const wire::Format& other = *wire::find_format("openai");
   const auto chat = other.decode(other.encode_request(*request, "m"), {.depth_max = 512});

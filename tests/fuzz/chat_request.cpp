@@ -7,6 +7,7 @@
 
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/translate.h"
 
 namespace {
 
@@ -39,6 +40,18 @@ void check_writing(const thalamus::wire::Format& format, const thalamus::core::R
   require(second && format.encode_request(*second, "m") == written);
 }
 
+// Every other protocol takes it, and every loss has a place and a reason.
+void check_translation(const thalamus::wire::Format& format, std::string_view body,
+                       const thalamus::core::Request& request) {
+  for (const std::string& name : thalamus::wire::format_names()) {
+    thalamus::wire::Losses losses;
+    const std::string text =
+        thalamus::wire::translate(format, body, request, *thalamus::wire::find_format(name), "m", losses);
+    require(!nlohmann::json::parse(text, nullptr, false).is_discarded());
+    for (const thalamus::wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -60,6 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(upstream && upstream->model == edits.model && upstream->messages.size() == request->messages.size());
     require(upstream->last_user_text() == request->last_user_text());
     check_writing(format, *request);
+    check_translation(format, body, *request);
   } else {
     require(!request.error().message.empty() && request.error().where.starts_with("body"));
     const auto error = nlohmann::json::parse(format.encode_error(request.error()), nullptr, false);

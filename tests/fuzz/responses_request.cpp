@@ -8,6 +8,7 @@
 
 #include "thalamus/wire/embeddings.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/translate.h"
 
 namespace {
 
@@ -29,7 +30,7 @@ void compare_trees(std::string_view body, const std::string& forwarded) {
 }
 
 // What we write we read, and writing that again gives the same bytes. The first writing leaves out what cannot be said
-// and joins turns, so the second is the first that has to be stable. Other protocols take it too.
+// and joins turns, so the second is the first that has to be stable.
 void check_writing(const wire::Format& format, const core::Request& request) {
   const wire::DecodeLimits limits{.depth_max = 512};
   // What is decoded borrows from its body.
@@ -42,11 +43,6 @@ void check_writing(const wire::Format& format, const core::Request& request) {
   const std::string again = format.encode_request(*second, "m");
   const auto third = format.decode(again, limits);
   require(third && format.encode_request(*third, "m") == again);
-  for (const std::string& name : wire::format_names()) {
-    wire::Losses losses;
-    require(!nlohmann::json::parse(wire::find_format(name)->encode_request(request, "m", &losses), nullptr, false)
-                 .is_discarded());
-  }
 }
 
 void check_embeddings(std::string_view body) {
@@ -61,6 +57,16 @@ void check_embeddings(std::string_view body) {
   const auto upstream = wire::decode_embeddings(*forwarded, {});
   require(upstream && upstream->model == "upstream-model" && upstream->texts == request->texts &&
           upstream->tokens == request->tokens);
+}
+
+// Every other protocol takes it, and every loss has a place and a reason.
+void check_translation(const wire::Format& format, std::string_view body, const core::Request& request) {
+  for (const std::string& name : wire::format_names()) {
+    wire::Losses losses;
+    const std::string text = wire::translate(format, body, request, *wire::find_format(name), "m", losses);
+    require(!nlohmann::json::parse(text, nullptr, false).is_discarded());
+    for (const wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
+  }
 }
 
 }  // namespace
@@ -83,6 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(upstream && upstream->model == edits.model && upstream->messages.size() == request->messages.size());
     require(upstream->last_user_text() == request->last_user_text());
     check_writing(format, *request);
+    check_translation(format, body, *request);
   } else {
     require(!request.error().message.empty() && request.error().where.starts_with("body"));
     require(!nlohmann::json::parse(format.encode_error(request.error()), nullptr, false).is_discarded());

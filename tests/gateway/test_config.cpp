@@ -147,6 +147,21 @@ routes: [{ name: auto, targets: [a, b] }]
   EXPECT_EQ(config.models[1].limits.queue_length_max, 6U);
 }
 
+TEST(Config, AsksNoPriceOfOutputOfAnEmbeddingModel) {
+  const Config config = parsed(R"(version: 1
+providers: { up: { base_url: "https://example.test" } }
+models:
+  - { name: vectors, provider: up, price: { input: 0.02 }, abilities: { embeddings: true } }
+  - { name: stated, provider: up, price: { input: 0.02, output: 0 }, abilities: { embeddings: true } }
+routes: [{ name: auto, targets: [vectors, stated] }]
+)");
+  EXPECT_TRUE(config.models[0].price_stated);
+  EXPECT_DOUBLE_EQ(config.models[0].target.prices.input, 0.02);
+  EXPECT_DOUBLE_EQ(config.models[0].target.prices.cached_input, 0.02);
+  EXPECT_DOUBLE_EQ(config.models[0].target.prices.output, 0);
+  EXPECT_DOUBLE_EQ(config.models[1].target.prices.output, 0);
+}
+
 TEST(Config, ExpandsReferencesInAnyScalar) {
   const Config config =
       parsed(R"(version: ${env:VERSION}

@@ -236,7 +236,15 @@ TEST(ConfigErrors, OfModels) {
       {model("{ name: x, tool: dates, price: { input: 1, output: 1 } }"),
        "c.yaml:3:94: models[2].price is not for a tool"},
       {model("{ name: x, provider: up, price: { input: 1 } }"),
-       "c.yaml:3:95: models[2].price.output is missing; expected USD per million output tokens"},
+       "c.yaml:3:95: models[2].price.output is missing; expected USD per million output tokens (of all but a model "
+       "whose `abilities` say `embeddings: true`)"},
+      {model("{ name: x, provider: up, abilities: { embeddings: false }, price: { input: 1 } }"),
+       "c.yaml:3:129: models[2].price.output is missing; expected USD per million output tokens (of all but a model "
+       "whose `abilities` say `embeddings: true`)"},
+      {model("{ name: x, provider: up, price: { output: 1 }, abilities: { embeddings: true } }"),
+       "c.yaml:3:95: models[2].price.input is missing; expected USD per million input tokens"},
+      {model("{ name: x, provider: up, price: { input: 1, output: -1 }, abilities: { embeddings: true } }"),
+       "c.yaml:3:115: models[2].price.output: expected a number from 0 to 1000000, got '-1'"},
       {model("{ name: x, provider: up, price: { input: -1, output: 1 } }"),
        "c.yaml:3:104: models[2].price.input: expected a number from 0 to 1000000, got '-1'"},
       {model("{ name: x, provider: up, price: { input: .nan, output: 1 } }"),

@@ -82,7 +82,36 @@ TEST(Telemetry, ShowsTokensAndMoneyWhereThereWereAny) {
             "thalamus_tokens_total{target=\"dear\",kind=\"input\"} 14\n"
             "thalamus_tokens_total{target=\"dear\",kind=\"cached_input\"} 6\n"
             "thalamus_tokens_total{target=\"dear\",kind=\"output\"} 4\n");
-  EXPECT_EQ(samples(telemetry, "thalamus_cost"), "thalamus_cost_nanodollars_total{target=\"dear\"} 80\n");
+  EXPECT_EQ(samples(telemetry, "thalamus_cost"), "thalamus_cost_usd_total{target=\"dear\"} 8e-08\n");
+}
+
+TEST(Telemetry, ShowsTheGatewaysOwnTimeByPhase) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  telemetry.phase_seconds(0, Phase::kDecide, 0.00003);
+  telemetry.phase_seconds(1, Phase::kDecide, 0.003);
+  telemetry.phase_seconds(0, Phase::kRecord, 0.5);
+  EXPECT_EQ(samples(telemetry, "thalamus_phase_seconds_count"),
+            "thalamus_phase_seconds_count{phase=\"decode\"} 0\n"
+            "thalamus_phase_seconds_count{phase=\"decide\"} 2\n"
+            "thalamus_phase_seconds_count{phase=\"encode\"} 0\n"
+            "thalamus_phase_seconds_count{phase=\"answer\"} 0\n"
+            "thalamus_phase_seconds_count{phase=\"record\"} 1\n");
+  EXPECT_EQ(samples(telemetry, "thalamus_phase_seconds_bucket{phase=\"decide\",le=\"2e-05\"}"),
+            "thalamus_phase_seconds_bucket{phase=\"decide\",le=\"2e-05\"} 0\n");
+  EXPECT_EQ(samples(telemetry, "thalamus_phase_seconds_bucket{phase=\"decide\",le=\"5e-05\"}"),
+            "thalamus_phase_seconds_bucket{phase=\"decide\",le=\"5e-05\"} 1\n");
+}
+
+TEST(Telemetry, ShowsRequestsThatAreNoTurn) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  telemetry.other_request(0, Endpoint::kModels, 200);
+  telemetry.other_request(1, Endpoint::kModels, 200);
+  telemetry.other_request(0, Endpoint::kMalformed, 431);
+  EXPECT_EQ(samples(telemetry, "thalamus_other_requests_total"),
+            "thalamus_other_requests_total{endpoint=\"models\",status=\"200\"} 2\n"
+            "thalamus_other_requests_total{endpoint=\"malformed\",status=\"431\"} 1\n");
 }
 
 TEST(Telemetry, ShowsWhatIsInFlightOnAllCores) {

@@ -89,7 +89,7 @@ net::Awaitable<void> upstream(net::HttpRequest& http, net::Responder& responder)
   std::string rest;
   delta.text = "two";
   writer->write(delta, rest);
-  writer->end({.finish = core::Finish::kStop, .stop_sequence = {}, .usage = answer.usage}, rest);
+  writer->end({.finish = core::Finish::kStop, .usage = answer.usage}, rest);
   if (sent) sent = co_await responder.write(rest);
   if (sent) sent = co_await responder.finish();
 }

@@ -110,8 +110,13 @@ net::Awaitable<void> Clients::send_all(std::uint64_t seed) {
 
 net::Awaitable<void> Clients::ask(std::size_t index, sim::FaultArrival arrival) {
   const bool stream = case_.requests.shape == dispatch::AnswerShape::kStream;
-  const std::string body = fmt::format(
-      R"({{"model":"plan","stream":{},"messages":[{{"role":"user","content":"request {}"}}]}})", stream, index);
+  std::string prompt = fmt::format("request {}", index);
+  if (const auto bytes = static_cast<std::size_t>(case_.requests.prompt_bytes); prompt.size() < bytes) {
+    prompt += ' ';
+    prompt.resize(bytes, 'x');
+  }
+  const std::string body =
+      fmt::format(R"({{"model":"plan","stream":{},"messages":[{{"role":"user","content":"{}"}}]}})", stream, prompt);
   net::HttpCall call;
   call.path = "/v1/chat/completions";
   call.body = body;

@@ -75,6 +75,20 @@ TEST(FaultCase, WithoutTheHedgeTheTailIsLong) {
   EXPECT_GT(measure(fault_case, run, "first_ms_p99", Nanoseconds{}, Nanoseconds{INT64_MAX}), 4'000);
 }
 
+// What the choice by load is worth: the same replicas, asked by prompts that are long enough to have a home each.
+TEST(FaultCase, LongPromptsGoHomeAndShortOnesByLoad) {
+  const auto share_of_the_slow_one = [](std::string text) {
+    text.replace(text.find("requests "), 9, "requests prompt_bytes=4096 ");
+    const FaultCase fault_case = parsed(text);
+    const FaultRun run = run_fault_case(fault_case, 1);
+    const auto all = Nanoseconds{INT64_MAX};
+    return measure(fault_case, run, "attempts.main.2", {}, all) / measure(fault_case, run, "attempts", {}, all);
+  };
+  const std::string text = read_case("slower_replica");
+  EXPECT_GT(share_of_the_slow_one(text), 0.2) << "bounded loads move some of its third";
+  EXPECT_LT(share_of_the_slow_one(text + "endpoints main affinity_prefix_bytes=4097\n"), 0.125);
+}
+
 TEST(FaultCase, AnExpectationThatDoesNotHoldIsToldWithTheMeasure) {
   const FaultCase fault_case = parsed("target a\nexpect failed > 3   # never\n");
   const auto broken = broken_expectations(fault_case, run_fault_case(fault_case, 1));

@@ -97,7 +97,7 @@ std::unique_ptr<wire::StreamWriter> writer_of(const wire::Format& format, const 
 }
 
 wire::StreamEnd end_of(const Script& script) {
-  return {.finish = script.answer.finish, .stop_sequence = {}, .usage = script.answer.usage};
+  return {.finish = script.answer.finish, .usage = script.answer.usage};
 }
 
 /// A whole stream in one write, or as much of it as the fault leaves.

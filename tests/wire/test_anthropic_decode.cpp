@@ -133,7 +133,8 @@ TEST(AnthropicDecode, ReadsEveryKindOfBlockWithItsPlace) {
   EXPECT_EQ(parts[7].text, "S\nhttps://s\nfound");
   EXPECT_EQ(parts[8].kind, PartKind::kOther);
   EXPECT_EQ(parts[8].detail->place, "messages[0].content[8]");
-  EXPECT_THAT(request.unread, ElementsAre("cache_control", "messages[0].content[6].context", "citations"));
+  EXPECT_THAT(request.unread, ElementsAre("messages[0].content[0].cache_control", "messages[0].content[6].context",
+                                          "messages[0].content[6].citations"));
 }
 
 TEST(AnthropicDecode, MakesToolResultsTheirOwnMessagesBeforeTheRest) {
@@ -174,7 +175,7 @@ TEST(AnthropicDecode, ReadsASystemPromptOfBlocksWhereverItStands) {
   ASSERT_EQ(request.messages.size(), 2U);
   EXPECT_EQ(request.messages[0].role, Role::kSystem);
   EXPECT_EQ(request.messages[0].parts[1].text, "b");
-  EXPECT_THAT(request.unread, ElementsAre("cache_control"));
+  EXPECT_THAT(request.unread, ElementsAre("system[1].cache_control"));
 }
 
 TEST(AnthropicDecode, SaysExactlyWhatIsWrong) {

@@ -41,7 +41,7 @@ core::Answer sample() {
 }
 
 std::string stream_of(const std::vector<core::Delta>& deltas,
-                      const StreamEnd& tail = {.finish = Finish::kStop, .stop_sequence = {}, .usage = sample().usage}) {
+                      const StreamEnd& tail = {.finish = Finish::kStop, .usage = sample().usage}) {
   const auto writer = anthropic().write_stream(
       {.id = "1", .created_unix_s = 0, .model = "small", .with_usage = false, .input_tokens = 7});
   std::string out;
@@ -90,8 +90,7 @@ TEST(AnthropicEncode, UsesOnlyTheStopReasonsThatClientsKnow) {
     EXPECT_EQ(json::parse(anthropic().encode_answer(answer))["stop_reason"], reason);
     const std::vector<core::Delta> deltas =
         called ? std::vector<core::Delta>{call_delta(0, "c", "f")} : std::vector<core::Delta>{};
-    EXPECT_EQ(seen_message(stream_of(deltas, {.finish = finish, .stop_sequence = {}, .usage = {}})).stop_reason,
-              reason);
+    EXPECT_EQ(seen_message(stream_of(deltas, {.finish = finish, .usage = {}})).stop_reason, reason);
   }
   core::Answer stopped = sample();
   stopped.stop_sequence = "END";
@@ -144,7 +143,7 @@ TEST(AnthropicEncode, StreamsInterleavedCallsOneAfterTheOther) {
       call_delta(1, "", "g"),   arguments_delta(1, "{\"b\":["), arguments_delta(0, ":\"}\\\"\"}"),
       text_delta("u"),          arguments_delta(1, "1]} "),     call_delta(2, "c3", "h"),
       call_delta(3, "c4", "i"), arguments_delta(3, "words")};
-  const std::string stream = stream_of(deltas, {.finish = Finish::kToolCalls, .stop_sequence = {}, .usage = {}});
+  const std::string stream = stream_of(deltas, {.finish = Finish::kToolCalls, .usage = {}});
   const SeenMessage seen = seen_message(stream);
   EXPECT_EQ(seen.content, json::parse(R"([{"type":"text","text":"t"},
     {"type":"tool_use","id":"c1","name":"f","input":{"a":"}\""}},
@@ -285,9 +284,8 @@ TEST(AnthropicEncode, UsageGoesThereAndBack) {
                   usage["cache_creation_input_tokens"].get<std::uint64_t>(),
               answer.usage.input);
     EXPECT_EQ(anthropic().read_answer(anthropic().encode_answer(answer))->answer.usage, answer.usage);
-    const ReadStream stream = read_whole_stream(
-        anthropic(),
-        stream_of({text_delta("x")}, {.finish = Finish::kStop, .stop_sequence = {}, .usage = answer.usage}));
+    const ReadStream stream =
+        read_whole_stream(anthropic(), stream_of({text_delta("x")}, {.finish = Finish::kStop, .usage = answer.usage}));
     EXPECT_EQ(stream.answer.usage, answer.usage);
   }
 }

@@ -125,6 +125,7 @@ TEST(AnthropicModels, AreListedInTheirShape) {
             R"("has_more":false,"first_id":"auto","last_id":"small"})");
   EXPECT_EQ(encode_anthropic_model({"x", INT64_MAX, ""}),
             R"({"type":"model","id":"x","display_name":"x","created_at":"1970-01-01T00:00:00Z"})");
+  EXPECT_NE(encode_anthropic_models(entries, true).find(R"("has_more":true)"), std::string::npos);
   EXPECT_EQ(encode_anthropic_models({}), R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
 }
 

@@ -7,6 +7,7 @@
 #include "anthropic_events.h"
 #include "thalamus/base/rng.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/translate.h"
 
 namespace thalamus::wire {
 namespace {
@@ -21,7 +22,9 @@ const Format& anthropic() { return *find_format("anthropic"); }
 json translated(const Format& from, const Format& to, const std::string& body, Losses* losses = nullptr) {
   const auto request = from.decode(body, {});
   EXPECT_TRUE(request) << request.error().text();
-  return request ? json::parse(to.encode_request(*request, "up", losses)) : json();
+  Losses unwanted;
+  return request ? json::parse(translate(from, body, *request, to, "up", losses != nullptr ? *losses : unwanted))
+                 : json();
 }
 
 std::vector<std::string> paths(const Losses& losses) {
@@ -98,7 +101,7 @@ TEST(AnthropicTranslate, SaysAMessagesRequestAsChat) {
   EXPECT_EQ(chat["reasoning_effort"], "low");
   EXPECT_EQ(chat["max_completion_tokens"], 50);
   EXPECT_EQ(chat["tools"].size(), 1U);
-  EXPECT_THAT(paths(losses), ElementsAre("messages[1].content[0]", "tools[1]", "cache_control", "top_k"));
+  EXPECT_THAT(paths(losses), ElementsAre("messages[1].content[0]", "tools[1]", "system[0].cache_control", "top_k"));
 }
 
 TEST(AnthropicTranslate, AToolsResultIsTextInChat) {
@@ -111,7 +114,7 @@ TEST(AnthropicTranslate, AToolsResultIsTextInChat) {
       {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAB"}}]}]}]})",
                                &losses);
   EXPECT_EQ(chat["messages"][2], json::parse(R"({"role":"tool","tool_call_id":"t1","content":"no"})"));
-  EXPECT_THAT(paths(losses), ElementsAre("messages[2].content[0].content[1]", "messages"));
+  EXPECT_THAT(paths(losses), ElementsAre("messages[2].content[0].content[1]", "messages[2].content[0].is_error"));
   EXPECT_EQ(losses[1].reason, "chat completions cannot mark the result of a tool as failed");
 }
 
@@ -132,7 +135,7 @@ TEST(AnthropicTranslate, TellsWhatChatRequestsLoseOnTheWay) {
   const json body = translated(openai(), anthropic(),
                                R"({"model":"m","messages":[{"role":"user","content":"q"}],"seed":1,"n":2,
                                    "logprobs":true,"response_format":{"type":"json_object"},"temperature":2,
-                                   "logit_bias":{},"reasoning_effort":"minimal"})",
+                                   "logit_bias":{"5":1},"reasoning_effort":"minimal"})",
                                &losses);
   EXPECT_THAT(paths(losses), ElementsAre("response_format", "temperature", "seed", "logprobs", "n", "logit_bias"));
   EXPECT_EQ(body["temperature"], 1.0);
@@ -146,7 +149,7 @@ std::string translated_stream(const Format& from, const Format& to, std::string_
   std::string out;
   writer->start(out);
   for (const core::Delta& delta : read.deltas) writer->write(delta, out);
-  writer->end({.finish = read.answer.finish, .stop_sequence = {}, .usage = read.answer.usage}, out);
+  writer->end({.finish = read.answer.finish, .usage = read.answer.usage}, out);
   return out;
 }
 
@@ -186,7 +189,7 @@ TEST(AnthropicTranslate, AStreamOfMessagesBecomesChunksAndBack) {
         arguments_delta(0, "1}"), call_delta(1, "c2", "g"), arguments_delta(1, "{}")})
     writer->write(one, stream);
   const core::Usage usage{.input = 10, .cached_input = 4, .output = 5, .reasoning = 2, .known = true, .cache_write = 3};
-  writer->end({.finish = core::Finish::kToolCalls, .stop_sequence = {}, .usage = usage}, stream);
+  writer->end({.finish = core::Finish::kToolCalls, .usage = usage}, stream);
   const std::string chunks = translated_stream(anthropic(), openai(), stream);
   const ReadStream chat = read_whole_stream(openai(), chunks);
   EXPECT_TRUE(chat.done && chat.finished);

@@ -37,7 +37,7 @@ std::string stream_of(const std::vector<core::Delta>& deltas, bool with_usage,
   std::string out;
   writer->start(out);
   for (const core::Delta& delta : deltas) writer->write(delta, out);
-  writer->end({.finish = finish, .stop_sequence = {}, .usage = answer.usage}, out);
+  writer->end({.finish = finish, .usage = answer.usage}, out);
   return out;
 }
 
@@ -234,7 +234,6 @@ TEST(OpenAiEncode, TellsWhatItLeavesOut) {
                               {}});
   request.tools.push_back({"web_search", "", ""});
   request.tools.back().hosted = R"({"type":"web_search"})";
-  request.unread = {"top_k"};
   Losses losses;
   const json body = json::parse(openai().encode_request(request, "m", &losses));
   EXPECT_EQ(body["messages"][0]["content"], "a");
@@ -242,7 +241,7 @@ TEST(OpenAiEncode, TellsWhatItLeavesOut) {
   EXPECT_FALSE(body.contains("tools"));
   std::vector<std::string> paths;
   for (const Loss& loss : losses) paths.push_back(loss.path);
-  EXPECT_EQ(paths, (std::vector<std::string>{"messages", "messages[1].content[0]", "tools[0]", "top_k"}));
+  EXPECT_EQ(paths, (std::vector<std::string>{"request.messages[0]", "messages[1].content[0]", "request.tools[0]"}));
 }
 
 TEST(OpenAiEncode, ImagesFilesAndRecordingsKeepTheirData) {

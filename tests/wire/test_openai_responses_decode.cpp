@@ -156,10 +156,11 @@ TEST(ResponsesDecode, ReadsToolsAndOptions) {
   EXPECT_EQ(request->temperature, 0.5);
   EXPECT_EQ(request->top_p, 0.9);
   EXPECT_EQ(request->task_hint, "math");
-  EXPECT_EQ(request->user, "u");
+  EXPECT_EQ(request->user, "") << "it has another name of the user, which other protocols may know as well";
   EXPECT_EQ(request->contract.max_cost_usd, 0.01);
   EXPECT_TRUE(request->stream && request->include_usage);
-  EXPECT_EQ(request->unread, std::vector<std::string>{"metadata"}) << "beside our hint there is another member";
+  EXPECT_THAT(request->unread, ElementsAre("stream_options.include_obfuscation", "metadata", "safety_identifier"))
+      << "beside our hint is another member";
 }
 
 TEST(ResponsesDecode, TakesAStringForAMessageOfTheUser) {
@@ -174,11 +175,13 @@ TEST(ResponsesDecode, TakesAStringForAMessageOfTheUser) {
 TEST(ResponsesDecode, NamesWhatItDoesNotRead) {
   const auto request =
       decode(with(R"("reasoning":{"effort":"high","summary":"auto"},"text":{"verbosity":"low"},"truncation":"auto",
-              "tool_choice":{"type":"allowed_tools","tools":[]},"include":["message.output_text.logprobs"],
+              "tool_choice":{"type":"allowed_tools","tools":[]},
+              "include":["message.output_text.logprobs","file_search_call.results"],
               "max_tool_calls":3,"prompt_cache_key":"k","top_logprobs":null)"));
   ASSERT_TRUE(request) << request.error().text();
   EXPECT_THAT(request->unread, ElementsAre("reasoning.summary", "text.verbosity", "truncation", "tool_choice",
-                                           "include", "max_tool_calls", "prompt_cache_key"));
+                                           "include[1]", "max_tool_calls", "prompt_cache_key"));
+  EXPECT_EQ(request->logprobs, 0U);
   EXPECT_FALSE(request->tool_choice);
 }
 

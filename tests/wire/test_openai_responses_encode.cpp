@@ -23,7 +23,7 @@ std::string stream_of(const std::vector<core::Delta>& deltas, core::Finish finis
   std::string out;
   writer->start(out);
   for (const core::Delta& delta : deltas) writer->write(delta, out);
-  writer->end({.finish = finish, .stop_sequence = {}, .usage = usage}, out);
+  writer->end({.finish = finish, .usage = usage}, out);
   return out;
 }
 

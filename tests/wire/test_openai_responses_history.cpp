@@ -14,6 +14,8 @@ using nlohmann::json;
 TEST(ResponsesHistory, ReadsWhatARequestWantsOfTheStore) {
   EXPECT_TRUE(read_store_wish(R"({"model":"m","input":"hi"})").store) << "as OpenAI's own default";
   EXPECT_FALSE(read_store_wish(R"({"store":false})").store);
+  EXPECT_TRUE(read_store_wish(R"({"input":"hi"})").text_input);
+  EXPECT_FALSE(read_store_wish(R"({"input":[]})").text_input);
   EXPECT_TRUE(read_store_wish(R"({"store":null})").store);
   EXPECT_EQ(read_store_wish(R"({"a":[1,{"previous_response_id":"no"}],"previous_response_id":"resp_1"})").previous,
             "resp_1");
@@ -36,10 +38,61 @@ TEST(ResponsesHistory, TheHistoryStandsBeforeTheInputAndTheNameIsGone) {
       R"({ "big": 123456789012345678901234567890, "previous_response_id" : "resp_1" , "input":"and now?","x":1.50})";
   EXPECT_EQ(with_history(body, R"({"role":"user","content":"hi"})").value(),
             R"({ "big": 123456789012345678901234567890,  "input":[{"role":"user","content":"hi"},)"
-            R"({"role":"user","content":"and now?"}],"x":1.50})");
+            R"({"role":"user","content":"and now?"}],"store":false,"x":1.50})");
   EXPECT_EQ(with_history(R"({"input":[{"b":2}],"previous_response_id":"r"})", R"({"a":1})").value(),
-            R"({"input":[{"a":1},{"b":2}]})");
+            R"({"input":[{"a":1},{"b":2}],"store":false})");
   EXPECT_EQ(with_history(R"({"previous_response_id":"r"})", R"({"a":1})").value(), "{}") << "its decoder says why not";
+}
+
+TEST(ResponsesHistory, ItsProviderStoresNothingThatIsKeptHere) {
+  EXPECT_EQ(with_history(R"({"store": true,"previous_response_id":"r","input":[{"b":2}]})", R"({"a":1})").value(),
+            R"({"store": false,"input":[{"a":1},{"b":2}]})");
+  EXPECT_EQ(with_history(R"({"input":"q","store":null,"previous_response_id":"r"})", R"({"a":1})").value(),
+            R"({"input":[{"a":1},{"role":"user","content":"q"}],"store":false})");
+  const std::string sealed = R"({"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"e"})";
+  EXPECT_NE(with_history(R"({"input":"q"})", sealed)->find(R"("store":false)"), std::string::npos);
+}
+
+TEST(ResponsesHistory, ItsProviderGoesOnStoringWhatOnlyItCanGiveBack) {
+  for (const char* item : {R"({"type":"reasoning","id":"rs_1","summary":[]})", R"({"type":"item_reference","id":"x"})",
+                           R"({"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":null})"}) {
+    const auto body = with_history(R"({"input":"q","previous_response_id":"r"})", item);
+    ASSERT_TRUE(body) << item;
+    EXPECT_EQ(body->find("store"), std::string::npos) << *body;
+  }
+}
+
+TEST(ResponsesHistory, AnAnswerSaysWhatItWentOnFrom) {
+  const Continuation facts{.previous = "resp_\"1"};
+  EXPECT_EQ(continued(R"({ "id":"r", "previous_response_id" : null, "store":false,"x":1e400 })", facts),
+            R"({ "id":"r", "previous_response_id" : "resp_\"1", "store":true,"x":1e400 })");
+  EXPECT_EQ(continued(R"({"id":"r"})", {.previous = "p", .stored = false}), R"({"previous_response_id":"p","id":"r"})");
+  EXPECT_EQ(continued(R"({"store":false})", {.previous = "p", .stored = false}),
+            R"({"previous_response_id":"p","store":false})");
+  EXPECT_EQ(continued("{}", {.previous = "p"}), R"({"previous_response_id":"p"})");
+  for (const char* other : {"", "[]", "{", R"({"id":"r"} x)"}) EXPECT_EQ(continued(other, facts), other);
+}
+
+TEST(ResponsesHistory, SoDoTheEventsThatHoldIt) {
+  const Continuation facts{.previous = "p"};
+  EXPECT_EQ(
+      continued_event(R"({"type":"response.created","response":{"id":"r","previous_response_id":null},"n":0})", facts),
+      R"({"type":"response.created","response":{"id":"r","previous_response_id":"p"},"n":0})");
+  for (const char* other : {R"({"type":"response.output_text.delta","delta":"x"})", "[DONE]", "",
+                            R"({"response":null})", R"({"response":{"id":)"})
+    EXPECT_EQ(continued_event(other, facts), other);
+}
+
+TEST(ResponsesHistory, LossesAreToldAtThePlacesOfTheRequestItself) {
+  const std::string losses =
+      R"("input[1].content[0]";reason="a", "input[2]";reason="b", "input[4].arguments";reason="c", "stop";reason="d")";
+  EXPECT_EQ(own_places(losses, {.previous = "p", .history = 2}),
+            R"("previous_response_id";reason="a", "input[0]";reason="b", "input[2].arguments";reason="c", )"
+            R"("stop";reason="d")");
+  EXPECT_EQ(own_places(R"("input[2].content[0]";reason="b")", {.previous = "p", .history = 2, .text_input = true}),
+            R"("input";reason="b")");
+  EXPECT_EQ(count_items(R"({"a":[1,2]},{"b":","} , {})"), 3U);
+  EXPECT_EQ(count_items(""), 0U);
 }
 
 TEST(ResponsesHistory, ReadsWhatAnAnswerAdds) {

@@ -122,16 +122,18 @@ TEST(ResponsesRequest, TellsWhatItLeavesOut) {
   request.stop = {"END"};
   request.seed = 7;
   request.logprobs = 2;
-  request.unread = {"top_k"};
   Losses losses;
   const json body = encoded(request, &losses);
   EXPECT_EQ(body["input"][0]["content"], "a");
   EXPECT_EQ(body["input"][1], json::parse(R"({"type":"message","role":"assistant","content":"b"})"));
   EXPECT_EQ(body["input"][2]["output"], "");
-  EXPECT_FALSE(body.contains("tools") || body.contains("tool_choice") || body.contains("include"));
-  EXPECT_THAT(paths_of(losses),
-              ElementsAre("messages", "messages[1].content[3]", "messages[0].content[0]", "messages", "messages",
-                          "messages", "messages", "tools[0]", "tools[1]", "stop", "seed", "logprobs", "top_k"));
+  EXPECT_FALSE(body.contains("tools") || body.contains("tool_choice"));
+  EXPECT_EQ(body["include"], json::parse(R"(["message.output_text.logprobs"])"));
+  EXPECT_EQ(body["top_logprobs"], 2);
+  EXPECT_THAT(paths_of(losses), ElementsAre("request.messages[0]", "messages[1].content[3]", "messages[0].content[0]",
+                                            "request.messages[1]", "request.messages[1]", "request.messages[1]",
+                                            "request.messages[2].failed", "request.tools[0]", "request.tools[1]",
+                                            "request.stop", "request.seed"));
 }
 
 TEST(ResponsesRequest, ASystemMessageAloneIsInput) {

@@ -59,10 +59,14 @@ Metrics::Series& Metrics::find_or_add(std::string_view name, std::string_view he
   return series_.back();
 }
 
-Counter& Metrics::counter(std::string_view name, std::string_view help, std::string_view labels) {
+Counter& Metrics::counter(std::string_view name, std::string_view help, std::string_view labels,
+                          std::uint64_t counts_per_unit) {
   const std::lock_guard lock(mutex_);
   Series& series = find_or_add(name, help, labels);
-  if (!series.counter) series.counter = std::make_unique<Counter>();
+  if (!series.counter) {
+    series.counter = std::make_unique<Counter>();
+    series.counts_per_unit = counts_per_unit;
+  }
   return *series.counter;
 }
 
@@ -93,7 +97,11 @@ std::string Metrics::exposition() const {
     fmt::format_to(at_end(), "# HELP {} {}\n# TYPE {} {}\n", name, first.help, name, type);
     for (const Series* series : members) {
       const std::string braces = series->labels.empty() ? "" : "{" + series->labels + "}";
-      if (series->counter) fmt::format_to(at_end(), "{}{} {}\n", name, braces, series->counter->total());
+      if (series->counter && series->counts_per_unit == 1)
+        fmt::format_to(at_end(), "{}{} {}\n", name, braces, series->counter->total());
+      if (series->counter && series->counts_per_unit > 1)
+        fmt::format_to(at_end(), "{}{} {}\n", name, braces,
+                       static_cast<double>(series->counter->total()) / static_cast<double>(series->counts_per_unit));
       if (series->gauge) fmt::format_to(at_end(), "{}{} {}\n", name, braces, series->gauge->value());
       if (!series->histogram) continue;
       const auto totals = series->histogram->totals();
@@ -157,7 +165,7 @@ CounterTable::Row& CounterTable::make_row(std::string_view name) {
 Counter& CounterTable::resolve(Row& row, std::size_t kind) {
   std::string labels = label_text(family_.name_label, row.name);
   if (!family_.kind_label.empty()) labels += "," + label_text(family_.kind_label, family_.kind_text(kind));
-  Counter& counter = metrics_.counter(family_.name, family_.help, labels);
+  Counter& counter = metrics_.counter(family_.name, family_.help, labels, family_.counts_per_unit);
   row.counters[kind].store(&counter, std::memory_order_release);
   return counter;
 }

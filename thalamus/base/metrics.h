@@ -78,7 +78,9 @@ class Histogram {
 class Metrics {
  public:
   /// `labels` is the text between the braces, already escaped: `target="small"`; build it with `label_text`.
-  Counter& counter(std::string_view name, std::string_view help, std::string_view labels = {});
+  /// `counts_per_unit` counts are one of the metric's base unit: 1e9 where nano-dollars are added to a sum of dollars.
+  Counter& counter(std::string_view name, std::string_view help, std::string_view labels = {},
+                   std::uint64_t counts_per_unit = 1);
   Gauge& gauge(std::string_view name, std::string_view help, std::string_view labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
                        std::string_view labels = {});
@@ -87,6 +89,7 @@ class Metrics {
  private:
   struct Series {
     std::string name, help, labels;
+    std::uint64_t counts_per_unit = 1;
     std::unique_ptr<Counter> counter;
     std::unique_ptr<Gauge> gauge;
     std::unique_ptr<Histogram> histogram;
@@ -105,6 +108,7 @@ struct CounterFamily {
   std::size_t kinds = 1;                                 ///< kinds are numbers in [0, kinds)
   std::string (*kind_text)(std::size_t kind) = nullptr;  ///< the label's value
   std::size_t names_max = 4096;                          ///< further names are counted together under `kOtherNames`
+  std::uint64_t counts_per_unit = 1;                     ///< as for `Metrics::counter`
 };
 
 /// Adds to the counters of a family by name and kind. A counter is registered when it is first added to; from then on

@@ -7,12 +7,13 @@
 
 namespace thalamus::dispatch {
 
-std::optional<std::uint64_t> affinity_of(std::string_view session, std::span<const std::string_view> prefix,
-                                         std::uint64_t salt) noexcept {
+std::optional<std::uint64_t> affinity_of(std::string_view session, const PromptPrefix& prefix,
+                                         std::size_t prompt_bytes_min, std::uint64_t salt) noexcept {
   if (!session.empty()) return base::hash64(session, salt);
+  if (prefix.prompt_bytes < prompt_bytes_min) return std::nullopt;
   std::uint64_t hash = base::mix64(salt);
   std::size_t left = kPrefixBytesMax;
-  for (const std::string_view piece : prefix) {
+  for (const std::string_view piece : prefix.pieces) {
     if (left == 0) break;
     const std::string_view seen = piece.substr(0, std::min(left, piece.size()));
     left -= seen.size();

@@ -269,7 +269,7 @@ ReplicaView EndpointSet::replica_view(std::size_t replica, Nanoseconds now) cons
   if (view.phase == HealthPhase::kOpen) view.open_until = health_.open_until(replica);
   view.resting_until = {state.resting_until.load(std::memory_order_relaxed)};
   view.in_flight = state.in_flight.load(std::memory_order_relaxed);
-  view.latency_seconds = latency_of(word) * weight_of(word, now, options_.latency_tau_ms);
+  if (word != 0) view.latency_seconds = latency_of(word);
   view.good = state.good.load(std::memory_order_relaxed);
   view.faults = state.faults.load(std::memory_order_relaxed);
   view.openings = health_.openings(replica);

@@ -12,7 +12,8 @@
 /// free for one call and expensive for the next until the first has answered. A failure counts as
 /// max(its time, `failure_latency_ms`): failing fast is not being fast.
 ///
-/// **Affinity.** With an affinity hash (of a session, or of a prompt's prefix) endpoints are asked in rendezvous order
+/// **Affinity.** With an affinity hash (of a session, or of the prefix of a prompt of `affinity_prefix_bytes` and more;
+/// shorter ones are not worth a home and go by load, see affinity.h) endpoints are asked in rendezvous order
 /// (D. Thaler, C. Ravishankar, 1998) and the first that is not overloaded takes the call: one holds at most
 /// max(affinity_slack, ceil(affinity_load * (all in flight + 1) / usable endpoints)) calls, the bounded loads of
 /// arXiv 1608.01350. An ejection moves only the sessions of the ejected replica, and they come back with it.
@@ -58,6 +59,7 @@ struct EndpointOptions {
   double failure_latency_ms = 1'000;
   double affinity_load = 1.25;
   std::int64_t affinity_slack = 8;
+  std::int64_t affinity_prefix_bytes = 4'096;
   double key_rest_ms = 1'000;
   double key_rest_max_ms = 60'000;
   HealthOptions health;
@@ -69,6 +71,8 @@ struct EndpointOptions {
     visit("failure_latency_ms", failure_latency_ms, Number{0, 600'000}, "that a failed call counts as, at least");
     visit("affinity_load", affinity_load, Number{1, 100}, "times the mean load that a warm endpoint may have");
     visit("affinity_slack", affinity_slack, base::Range<std::int64_t>{1, 100'000}, "calls it may have in any case");
+    visit("affinity_prefix_bytes", affinity_prefix_bytes, base::Range<std::int64_t>{0, 100'000'000},
+          "of a prompt without a session that is kept at a warm endpoint; 0: of any length");
     visit("key_rest_ms", key_rest_ms, Number{1, 3'600'000},
           "of a key that met its limit and was told no time; doubles");
     visit("key_rest_max_ms", key_rest_max_ms, Number{1, 3'600'000}, "of such a key, at most");
@@ -115,7 +119,8 @@ struct ReplicaView {
   Nanoseconds open_until{};     ///< of kOpen
   Nanoseconds resting_until{};  ///< as it asked by Retry-After; zero: never
   std::uint32_t in_flight = 0;
-  double latency_seconds = 0;
+  /// As the last call left it, without the fading that the choice knows; nothing where no call has told any.
+  std::optional<double> latency_seconds;
   std::uint64_t good = 0;
   std::uint64_t faults = 0;
   std::uint64_t openings = 0;
@@ -152,6 +157,10 @@ class EndpointSet {
   [[nodiscard]] std::size_t size() const noexcept { return names_.keys.size() * names_.replicas.size(); }
   [[nodiscard]] std::size_t keys() const noexcept { return names_.keys.size(); }
   [[nodiscard]] std::size_t replicas() const noexcept { return names_.replicas.size(); }
+  /// A prompt without a session must be this long to get an affinity.
+  [[nodiscard]] std::size_t affinity_prefix_bytes() const noexcept {
+    return static_cast<std::size_t>(options_.affinity_prefix_bytes);
+  }
   /// All endpoints with this key, or at this replica: what a retry excludes.
   [[nodiscard]] EndpointMask with_key(std::size_t key) const noexcept;
   [[nodiscard]] EndpointMask at_replica(std::size_t replica) const noexcept;

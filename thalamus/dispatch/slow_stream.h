@@ -1,5 +1,6 @@
 /// Gives up a stream that trickles: after the first content, fewer than `floor` units (bytes or tokens, as the caller
-/// counts) a second over a whole window. An idle limit does not see such a stream, since something always comes. The
+/// counts) a second over a whole window. An idle limit does not see such a stream, since something always comes; and
+/// one that falls silent is given up by `too_slow_from` where that is earlier than the idle limit. The
 /// window is cut into eight slices that are summed and forgotten one by one; time in which the client did not take
 /// what was there does not count. Sources: the minimum-rate guards of curl (CURLOPT_LOW_SPEED_LIMIT over
 /// CURLOPT_LOW_SPEED_TIME) and nginx (limits between successive operations, which this one complements).
@@ -32,8 +33,9 @@ class SlowStreamGuard {
 
   /// The stream has been below the floor for a whole window.
   [[nodiscard]] bool too_slow(Nanoseconds now) const noexcept;
-  /// The instant from which it is too slow if nothing more comes: what a timer is set to. Nothing before the first
-  /// content, while paused, or where the guard is off.
+  /// The instant from which it is too slow if nothing more comes: where a driver ends its wait for the next piece,
+  /// which would come too late to mend anything. Nothing before the first content, while paused, or where the guard is
+  /// off.
   [[nodiscard]] std::optional<Nanoseconds> too_slow_from() const noexcept;
 
  private:

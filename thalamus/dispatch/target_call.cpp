@@ -55,6 +55,7 @@ TargetCall::TargetCall(TargetControls& controls, const TargetRequest& request, b
 TargetCall::~TargetCall() {
   for (Attempt& attempt : attempts_)
     if (attempt.running) end(attempt, {}, last_event_);
+  return_retry();
 }
 
 TargetStep TargetCall::next(const TargetEvent& event, Nanoseconds now) noexcept {
@@ -161,15 +162,14 @@ TargetStep TargetCall::try_again(const FailureVerdict& verdict, Nanoseconds now)
   const auto limits = limits_at(now);
   if (!limits) return give_up(out_of_time());
   if (!controls_.retries.withdraw(now)) return give_up(verdict);
+  holds_retry_ = true;
   if (may.other_key || may.other_replica) {
     if (const auto choice = pick(excluded_, now)) {
       ++tries_;
       return begin(*choice, *limits, now);
     }
   }
-  const TargetStep step = may.same_endpoint ? wait_for_endpoint(verdict.retry_after, now) : give_up(verdict);
-  if (step.kind == TargetStep::Kind::kGiveUp) controls_.retries.give_back();
-  return step;
+  return may.same_endpoint ? wait_for_endpoint(verdict.retry_after, now) : give_up(verdict);
 }
 
 // Keys and replicas that rest are waited for; a broken circuit is not, so that clients are told at once.
@@ -215,6 +215,7 @@ TargetStep TargetCall::hedge(Nanoseconds now) noexcept {
 TargetStep TargetCall::begin(const EndpointChoice& choice, const AttemptLimits& limits, Nanoseconds now) noexcept {
   THALAMUS_ASSERT(made_ < kAttemptsMax);
   attempts_[made_] = {choice, now, std::nullopt, true};
+  holds_retry_ = false;  // spent
   phase_ = Phase::kTrying;
   const auto delay = made_ == 0 ? controls_.hedger.delay() : std::nullopt;  // a retry is a second attempt already
   if (delay) hedge_at_ = now + *delay;
@@ -239,7 +240,13 @@ TargetStep TargetCall::give_up(const FailureVerdict& verdict) noexcept {
   verdict_ = verdict;
   phase_ = Phase::kOver;
   failed_ = true;
+  return_retry();
   return step_of(TargetStep::Kind::kGiveUp, 0);
+}
+
+// What a try that never began had taken from the budget.
+void TargetCall::return_retry() noexcept {
+  if (std::exchange(holds_retry_, false)) controls_.retries.give_back();
 }
 
 TargetStep TargetCall::wait_step() const noexcept {

@@ -137,6 +137,7 @@ class TargetCall {
   TargetStep begin(const EndpointChoice& choice, const AttemptLimits& limits, Nanoseconds now) noexcept;
   TargetStep drop(Attempt& attempt, Nanoseconds now) noexcept;
   TargetStep give_up(const FailureVerdict& verdict) noexcept;
+  void return_retry() noexcept;
   TargetStep wait_step() const noexcept;
   [[nodiscard]] std::optional<AttemptLimits> limits_at(Nanoseconds now) noexcept;
   void end(Attempt& attempt, EndpointEnd how, Nanoseconds now) noexcept;
@@ -156,6 +157,7 @@ class TargetCall {
   bool told_ = false;    // the commit
   bool ending_ = false;  // with verdict_, once what is under way has been dropped
   bool failed_ = false;
+  bool holds_retry_ = false;  // taken from the budget for a try that has not begun
   EndpointMask excluded_;
   std::optional<AttemptId> winner_;
   std::optional<Nanoseconds> hedge_at_;

@@ -37,7 +37,7 @@ class AnswerCall final : public Call {
     std::string frames;
     writer->start(frames);
     append_pieces(*writer, frames);
-    writer->end({.finish = answer_.finish, .stop_sequence = {}, .usage = answer_.usage}, frames);
+    writer->end({.finish = answer_.finish, .usage = answer_.usage}, frames);
     Status started = co_await responder.start(200, all, frames);
     if (!started) co_return started;
     Status finished = co_await responder.finish();

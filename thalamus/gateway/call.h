@@ -43,7 +43,8 @@ struct CallContext {
 
 /// What a call learned; valid after begin, complete after deliver.
 struct CallFacts {
-  int status = 0;  ///< of the upstream; 0 where there was none
+  bool called = true;  ///< false: the target was passed over, nothing was sent and no connection tried
+  int status = 0;      ///< of the upstream; 0 where there was none
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
   Nanoseconds first_content{};             ///< instant; zero where none came
@@ -55,6 +56,8 @@ struct CallFacts {
   bool client_fault = false;               ///< of a failure: the upstream says the request itself is wrong
   std::string answer;                      ///< kept only if the operator opted in
   wire::Losses losses;                     ///< what the translation could not carry
+  Nanoseconds encoding{};                  ///< work on the request before it was sent
+  Nanoseconds handling{};                  ///< work on what the upstream sent: read, checked, translated
 };
 
 class Call {

@@ -245,7 +245,11 @@ void read_price(Fields& fields, ModelEntry& model) {
   Fields price(fields.reader(), *node, fields.name("price"));
   core::Prices& prices = model.target.prices;
   if (price.need("input", "USD per million input tokens") != nullptr) price.number("input", prices.input, 0, kPriceMax);
-  if (price.need("output", "USD per million output tokens") != nullptr)
+  // Vectors are no output tokens.
+  const bool answers = !model.target.abilities.embeddings;
+  if (!answers || price.need("output",
+                             "USD per million output tokens (of all but a model whose `abilities` say `embeddings: "
+                             "true`)") != nullptr)
     price.number("output", prices.output, 0, kPriceMax);
   prices.cached_input = prices.input;  // no discount is the cautious guess
   prices.cache_write = prices.input;
@@ -297,9 +301,9 @@ void read_model_target(Fields& fields, const Config& config, ModelEntry& model) 
   }
   model.id = model.target.name;
   fields.text("id", model.id);
+  read_abilities(fields, model.target.abilities);
   read_price(fields, model);
   fields.integer("context", model.target.context_tokens, 128, kContextMax);
-  read_abilities(fields, model.target.abilities);
   read_target_limits(fields, model.limits);
 }
 

@@ -7,6 +7,7 @@
 
 #include "thalamus/base/json_writer.h"
 #include "thalamus/base/text.h"
+#include "thalamus/gateway/infeasible.h"
 #include "thalamus/route/explain.h"
 #include "thalamus/wire/contract.h"
 
@@ -171,6 +172,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
                    request.model.substr(0, kShownMax), key == nullptr ? runtime.suggest(request.model) : std::string());
   decision.route = route;
   decision.embeddings = format.embeddings();
+  decision.decoding = core.shared.clock.now() - begun;
   CHECK_OK(merge_contract(*route, key, http.headers, request, decision.contract));
   choose(core, request, decision, begun);
   decision.duration = core.shared.clock.now() - begun;
@@ -231,25 +233,7 @@ core::Turn Decision::to_turn(std::uint64_t generation) const {
 }
 
 Error Decision::infeasible_error() const {
-  const bool able = std::any_of(route->targets.begin(), route->targets.end(),
-                                [](const core::Target& target) { return target.abilities.embeddings; });
-  if (embeddings && !able)
-    return {
-        ErrorKind::kInvalidInput,
-        fmt::format("'{}' has no target that gives embeddings; ask for one whose `abilities` say `embeddings: true`",
-                    route->name),
-        "body.model"};
-  if (route->model_count == 0)
-    return {ErrorKind::kInfeasible,
-            fmt::format("'{}' is an exact tool and is not certain of this request; ask a route that has a model",
-                        route->name),
-            "body.model"};
-  return {ErrorKind::kInfeasible,
-          fmt::format(
-              "no target of route '{}' satisfies the contract; limits that excluded targets: {}. Loosen them or set "
-              "on_infeasible to nearest",
-              route->name, route::words(plan.binding)),
-          {}};
+  return gateway::infeasible_error(*route, plan, embeddings ? Asked::kVectors : Asked::kAnswer);
 }
 
 }  // namespace thalamus::gateway

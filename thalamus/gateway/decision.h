@@ -18,6 +18,7 @@ struct Decision {
   core::Contract contract;
   core::Plan plan;
   std::optional<tool::Solution> solution;  ///< of the tool that claimed
+  Nanoseconds decoding{};  ///< the part of `duration` until the request was read and its route found
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
   dispatch::ClientWait wait;              ///< how long the client says it waits

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <optional>
 
 #include "thalamus/base/metrics.h"
 
@@ -21,7 +22,7 @@ struct Family {
   std::string_view help;
   std::string_view part;  ///< label of a part; empty: one value a model
   std::function<std::size_t(const TargetControls&)> parts;
-  std::function<double(const TargetControls&, std::size_t)> value;
+  std::function<std::optional<double>(const TargetControls&, std::size_t)> value;  ///< nothing: no line
 };
 
 std::vector<Family> families(Nanoseconds now) {
@@ -30,7 +31,7 @@ std::vector<Family> families(Nanoseconds now) {
   const auto one = [](const TargetControls&) { return std::size_t{1}; };
   const auto replica = [now](auto member) {
     return [now, member](const TargetControls& c, std::size_t i) {
-      return static_cast<double>(member(c.endpoints->replica_view(i, now)));
+      return std::optional<double>(member(c.endpoints->replica_view(i, now)));
     };
   };
   return {
@@ -40,8 +41,9 @@ std::vector<Family> families(Nanoseconds now) {
        })},
       {"thalamus_replica_in_flight", "gauge", "Calls of the replica that are under way.", "replica", replicas,
        replica([](const dispatch::ReplicaView& v) { return v.in_flight; })},
-      {"thalamus_replica_latency_seconds", "gauge", "Peak-sensitive moving average of the time to the first token.",
-       "replica", replicas, replica([](const dispatch::ReplicaView& v) { return v.latency_seconds; })},
+      {"thalamus_replica_latency_seconds", "gauge",
+       "Peak-sensitive moving average of the time to the first token, as the last call left it.", "replica", replicas,
+       replica([](const dispatch::ReplicaView& v) { return v.latency_seconds; })},
       {"thalamus_replica_faults_total", "counter", "Calls that failed by the replica's fault.", "replica", replicas,
        replica([](const dispatch::ReplicaView& v) { return v.faults; })},
       {"thalamus_key_dead", "gauge", "1 where the provider refuses the key for good.", "key", keys,
@@ -65,8 +67,10 @@ std::string endpoint_metrics(const Runtime& runtime, Nanoseconds now) {
       if (upstream == nullptr) continue;
       const std::string target = base::label_text("target", upstream->name);
       for (std::size_t i = 0; i < family.parts(*upstream->controls); ++i) {
+        const auto value = family.value(*upstream->controls, i);
+        if (!value) continue;
         const std::string part = family.part.empty() ? "" : fmt::format(",{}=\"{}\"", family.part, i);
-        out += fmt::format("{}{{{}{}}} {}\n", family.name, target, part, family.value(*upstream->controls, i));
+        out += fmt::format("{}{{{}{}}} {}\n", family.name, target, part, *value);
       }
     }
   }
@@ -82,7 +86,8 @@ void write_endpoints(base::JsonWriter& out, const Runtime& runtime, Nanoseconds 
     for (std::size_t i = 0; i < set.replicas(); ++i) {
       const dispatch::ReplicaView view = set.replica_view(i, now);
       out.begin_object().field("state", dispatch::label(view.phase)).field("in_flight", view.in_flight);
-      out.field("latency_s", view.latency_seconds).field("good", view.good).field("faults", view.faults);
+      if (view.latency_seconds) out.field("latency_s", *view.latency_seconds);
+      out.field("good", view.good).field("faults", view.faults);
       out.field("openings", view.openings).field("open_for_s", seconds_until(view.open_until, now)).end_object();
     }
     out.end_array().key("keys").begin_array();

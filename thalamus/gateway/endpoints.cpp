@@ -2,22 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "thalamus/base/json_writer.h"
 #include "thalamus/feature/description.h"
 #include "thalamus/gateway/decision.h"
 #include "thalamus/gateway/endpoint_report.h"
 #include "thalamus/gateway/error_answer.h"
+#include "thalamus/gateway/list_models.h"
+#include "thalamus/gateway/plain_request.h"
 #include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/turn.h"
 #include "thalamus/wire/anthropic.h"
 
 namespace thalamus::gateway {
 namespace {
-
-constexpr std::size_t kShownMax = 80;  // of a client's words
 
 net::Headers json_headers() {
   net::Headers headers;
@@ -42,35 +43,9 @@ net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, s
   co_await send_text(responder, 405, std::move(headers), std::move(body));
 }
 
-void write_model(base::JsonWriter& out, const RouteRuntime& route) {
-  out.begin_object().field("id", route.name).field("object", "model").field("created", std::int64_t{0});
-  out.field("owned_by", route.listed ? "thalamus" : "thalamus-target").end_object();
-}
-
-/// Clients encode the slash of a name. What is no escape stays.
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const bool escape = text[i] == '%' && i + 2 < text.size() &&
-                        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3;
-    out.push_back(escape ? static_cast<char>(byte) : text[i]);
-    if (escape) i += 2;
-  }
-  return out;
-}
-
-std::string models_body(const Runtime& runtime, const VirtualKey* key) {
-  base::JsonWriter out;
-  out.begin_object().field("object", "list").key("data").begin_array();
-  for (const auto& route : runtime.routes())
-    if (key_allows(runtime.config(), key, *route)) write_model(out, *route);
-  out.end_array().end_object();
-  return out.take();
-}
-
 /// How long a request is, told without asking anybody: an estimate that works for any upstream.
-net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& request, net::Responder& responder,
+                                  std::string id) {
   const wire::Format& format = *wire::find_format("anthropic");
   const Config& config = core.runtime->config();
   const auto key = check_key(config, request.headers, core.shared.clock);
@@ -84,57 +59,12 @@ net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& reque
     decoded = std::unexpected(key.error());
   }
   if (!decoded) {
-    co_await answer_error(responder, format, decoded.error(), decision_name(core));
+    co_await answer_error(responder, format, decoded.error(), std::move(id));
     co_return;
   }
   feature::describe(*decoded, core.description, feature::Reads{});
   std::string body = wire::encode_count_tokens(core.description.input_tokens);
   co_await send_text(responder, 200, json_headers(), std::move(body));
-}
-
-/// Anthropic's clients say which version of its API they speak, and read another shape.
-std::string models_for_anthropic(const Runtime& runtime, const VirtualKey* key, std::string_view only) {
-  std::vector<wire::ModelEntry> entries;
-  for (const auto& route : runtime.routes())
-    if (key_allows(runtime.config(), key, *route) && (only.empty() || route->name == only))
-      entries.push_back({route->name, 0, "thalamus"});
-  return only.empty() ? wire::encode_anthropic_models(entries) : wire::encode_anthropic_model(entries.front());
-}
-
-net::Awaitable<void> get_models(const Runtime& runtime, const base::Clock& clock, const net::HttpRequest& request,
-                                net::Responder& responder) {
-  constexpr std::string_view kOne = "/v1/models/";
-  const auto key = check_key(runtime.config(), request.headers, clock);
-  const bool anthropic = request.headers.get("anthropic-version").has_value();
-  const wire::Format& format = *wire::find_format(anthropic ? "anthropic" : "openai");
-  if (!key) {
-    co_await answer_error(responder, format, key.error());
-    co_return;
-  }
-  if (!request.path.starts_with(kOne)) {
-    std::string list = anthropic ? models_for_anthropic(runtime, *key, {}) : models_body(runtime, *key);
-    co_await send_text(responder, 200, json_headers(), std::move(list));
-    co_return;
-  }
-  const std::string name = percent_decoded(std::string_view(request.path).substr(kOne.size()));
-  const RouteRuntime* route = runtime.find_route(name);
-  if (route == nullptr || !key_allows(runtime.config(), *key, *route)) {
-    // What a key may not use is not named to it.
-    const std::string near = *key == nullptr ? runtime.suggest(name) : std::string();
-    Error error{
-        ErrorKind::kNotFound,
-        fmt::format("the model '{}' does not exist{}; GET /v1/models lists them", name.substr(0, kShownMax), near),
-        "body.model"};
-    co_await answer_error(responder, format, std::move(error));
-    co_return;
-  }
-  if (anthropic) {
-    co_await send_text(responder, 200, json_headers(), models_for_anthropic(runtime, *key, name));
-    co_return;
-  }
-  base::JsonWriter out;
-  write_model(out, *route);
-  co_await send_text(responder, 200, json_headers(), out.take());
 }
 
 std::string_view word(ChildState state) {
@@ -143,6 +73,7 @@ std::string_view word(ChildState state) {
     case ChildState::kHealthy: return "healthy";
     case ChildState::kFailed: return "failed";
     case ChildState::kStopped: return "stopped";
+    case ChildState::kLeaving: return "leaving";
   }
   return "unknown";
 }
@@ -197,46 +128,74 @@ net::Awaitable<void> not_found(net::Responder& responder, std::string method, st
   co_await send_text(responder, 404, json_headers(), http_error_body(404, message, path));
 }
 
+Endpoint endpoint_of(std::string_view path) noexcept {
+  if (path == "/v1/models" || path.starts_with("/v1/models/")) return Endpoint::kModels;
+  if (path == "/v1/messages/count_tokens") return Endpoint::kCountTokens;
+  if (path == "/v1/decision") return Endpoint::kDecision;
+  if (path.starts_with("/v1/responses/")) return Endpoint::kResponses;
+  if (path == "/healthz" || path == "/readyz") return Endpoint::kHealth;
+  return Endpoint::kOther;
+}
+
+/// The methods that the main listener takes at a path, as `Allow` lists them (HEAD goes with GET); empty: there is no
+/// such path.
+std::string_view allowed_methods(const std::string& path) {
+  switch (endpoint_of(path)) {
+    case Endpoint::kCountTokens:
+    case Endpoint::kDecision: return "POST";
+    case Endpoint::kResponses: return "GET, DELETE";
+    case Endpoint::kModels:
+    case Endpoint::kHealth: return "GET";
+    default: return wire::find_format_at(path) != nullptr ? "POST" : "";
+  }
+}
+
+bool allows(std::string_view methods, std::string_view method) {
+  if (method == "HEAD") method = "GET";
+  while (!methods.empty()) {
+    const std::size_t end = std::min(methods.find(", "), methods.size());
+    if (methods.substr(0, end) == method) return true;
+    methods.remove_prefix(std::min(end + 2, methods.size()));
+  }
+  return false;
+}
+
+net::Awaitable<void> serve_plain(CoreState& core, const Facts& facts, net::HttpRequest& request,
+                                 PlainRequest& responder) {
+  const std::string_view allowed = allowed_methods(request.path);
+  if (allowed.empty()) {
+    co_await not_found(responder, request.method, request.path);
+    co_return;
+  }
+  if (!allows(allowed, request.method)) {
+    co_await wrong_method(responder, request.path, std::string(allowed));
+    co_return;
+  }
+  const auto runtime = core.runtime;
+  switch (endpoint_of(request.path)) {
+    case Endpoint::kModels: co_await run_models(*runtime, core.shared.clock, request, responder, responder.id()); break;
+    case Endpoint::kCountTokens: co_await count_tokens(core, request, responder, responder.id()); break;
+    case Endpoint::kDecision: co_await run_decision(core, runtime, request, responder, responder.id()); break;
+    case Endpoint::kResponses: co_await run_stored_response(core, request, responder); break;
+    default:
+      if (request.path == "/readyz") {
+        co_await get_ready(facts, responder);
+      } else {
+        co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
+      }
+  }
+}
+
 net::Awaitable<void> serve_main(CoreState& core, const Facts& facts, net::HttpRequest& request,
                                 net::Responder& responder) {
-  const std::string& path = request.path;
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  const bool post = request.method == "POST";
-  const wire::Format* format = wire::find_format_at(path);
-  if (format != nullptr || path == "/v1/decision") {
-    if (!post) {
-      co_await wrong_method(responder, path, "POST");
-    } else if (format == nullptr) {
-      co_await run_decision(core, core.runtime, request, responder);
-    } else {
-      co_await run_chat(core, core.runtime, *format, request, responder);
-    }
-  } else if (path == "/v1/messages/count_tokens") {
-    if (!post) {
-      co_await wrong_method(responder, path, "POST");
-    } else {
-      co_await count_tokens(core, request, responder);
-    }
-  } else if (path.starts_with("/v1/responses/")) {
-    if (!get && request.method != "DELETE") {
-      co_await wrong_method(responder, path, "GET, DELETE");
-    } else {
-      co_await run_stored_response(core, request, responder);
-    }
-  } else if (path == "/v1/models" || path.starts_with("/v1/models/")) {
-    if (!get) {
-      co_await wrong_method(responder, path, "GET");
-    } else {
-      const auto runtime = core.runtime;
-      co_await get_models(*runtime, core.shared.clock, request, responder);
-    }
-  } else if (path == "/healthz") {
-    co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
-  } else if (path == "/readyz") {
-    co_await get_ready(facts, responder);
-  } else {
-    co_await not_found(responder, request.method, path);
+  const wire::Format* format = wire::find_format_at(request.path);
+  if (format != nullptr && request.method == "POST") {
+    co_await run_chat(core, core.runtime, *format, request, responder);
+    co_return;
   }
+  PlainRequest plain(core, request, responder, endpoint_of(request.path));
+  co_await serve_plain(core, facts, request, plain);
+  plain.tell();
 }
 
 /// The admin token, where one is configured. A page in a browser of this machine sends its origin: it is refused.
@@ -265,7 +224,7 @@ net::Awaitable<void> post_reload(Facts& facts, net::Responder& responder) {
   }
 }
 
-net::Awaitable<void> serve_admin(Shared& shared, Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> answer_admin(Shared& shared, Facts& facts, net::HttpRequest& request, net::Responder& responder) {
   const auto runtime = facts.runtime();
   const Status allowed = request.path == "/healthz" ? Status{} : check_admin(runtime->config(), request);
   if (!allowed) {
@@ -301,6 +260,12 @@ net::Awaitable<void> serve_admin(Shared& shared, Facts& facts, net::HttpRequest&
   }
 }
 
+net::Awaitable<void> serve_admin(CoreState& core, Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+  PlainRequest plain(core, request, responder, Endpoint::kAdmin);
+  co_await answer_admin(core.shared, facts, request, plain);
+  plain.tell();
+}
+
 }  // namespace
 
 net::Handler main_handler(CoreState& core, const Facts& facts) {
@@ -309,9 +274,9 @@ net::Handler main_handler(CoreState& core, const Facts& facts) {
   };
 }
 
-net::Handler admin_handler(Shared& shared, Facts& facts) {
-  return [&shared, &facts](net::HttpRequest& request, net::Responder& responder) {
-    return serve_admin(shared, facts, request, responder);
+net::Handler admin_handler(CoreState& core, Facts& facts) {
+  return [&core, &facts](net::HttpRequest& request, net::Responder& responder) {
+    return serve_admin(core, facts, request, responder);
   };
 }
 

@@ -25,10 +25,11 @@ class Facts {
   [[nodiscard]] virtual net::Awaitable<Result<ReloadReport>> reload() = 0;
 };
 
-/// POST /v1/chat/completions, POST /v1/decision, GET /v1/models[/id], GET /healthz, GET /readyz.
+/// Turns (`POST` at a format's path), and what is no turn: counts, decisions, stored responses, models, health. Each
+/// request is counted and, where the configuration says so, has one access line.
 [[nodiscard]] net::Handler main_handler(CoreState& core, const Facts& facts);
 /// GET /metrics, GET /healthz, GET /admin/status, GET /admin/config, POST /admin/reload.
-[[nodiscard]] net::Handler admin_handler(Shared& shared, Facts& facts);
+[[nodiscard]] net::Handler admin_handler(CoreState& core, Facts& facts);
 /// The body of the HTTP layer's own errors, in the shape of the protocol that is spoken at `path`, else in OpenAI's.
 [[nodiscard]] std::string http_error_body(int status, std::string_view message, std::string_view path);
 

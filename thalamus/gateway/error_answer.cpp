@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "thalamus/net/asio.h"
 
@@ -31,9 +32,14 @@ void add_request_id(const std::string& id, net::Headers& headers) {
   headers.add("request-id", id);
 }
 
+void ServerTiming::add(std::string_view what, Nanoseconds duration) {
+  const std::int64_t us = std::max<std::int64_t>(0, duration.value / 1'000);
+  fmt::format_to(std::back_inserter(text_), "{}{};dur={}.{:03}", text_.empty() ? "" : ", ", what, us / 1'000,
+                 us % 1'000);
+}
+
 net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error, std::string id,
-                                  RetryAdvice advice) {
-  net::Headers headers;
+                                  RetryAdvice advice, net::Headers headers) {
   headers.add("content-type", "application/json");
   if (!id.empty()) add_request_id(id, headers);
   add_retry_advice(error.kind, advice, headers);

@@ -17,6 +17,16 @@ namespace thalamus::gateway {
 /// The request's name under the names that the official clients read.
 void add_request_id(const std::string& id, net::Headers& headers);
 
+/// The value of `Server-Timing` (W3C Server Timing): durations in milliseconds, in the order of the calls.
+class ServerTiming {
+ public:
+  void add(std::string_view what, Nanoseconds duration);
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
 /// What is known of another try.
 struct RetryAdvice {
   std::optional<Nanoseconds> after = {};  ///< as an upstream said
@@ -24,8 +34,9 @@ struct RetryAdvice {
 };
 
 /// Status, body and headers of `error`: `x-should-retry` always, `retry-after(-ms)` where waiting may help (a second
-/// where nobody said), the request's name where `id` is not empty.
+/// where nobody said), the request's name where `id` is not empty. `headers` go with them.
 [[nodiscard]] net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error,
-                                                std::string id = {}, RetryAdvice advice = {});
+                                                std::string id = {}, RetryAdvice advice = {},
+                                                net::Headers headers = {});
 
 }  // namespace thalamus::gateway

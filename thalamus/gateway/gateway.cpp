@@ -12,6 +12,7 @@
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
+#include "thalamus/gateway/plain_request.h"
 #include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/running_config.h"
 #include "thalamus/net/asio.h"
@@ -100,13 +101,17 @@ class Gateway::Impl final : public Facts {
     if (error) return fail_at(sockets_.string(), ErrorKind::kEnvironment, "cannot create folder: {}", error.message());
     TRY(runtime_, Runtime::make(std::move(config), 1, sockets_));
     for (const auto& warning : runtime_->warnings()) base::log_warning("{}", warning);
-    limits_ = server_limits(runtime_->config().limits);
+    started_ = runtime_->config().limits;
+    limits_ = server_limits(started_);
+    make_supervisor();
+    // A reload that is asked for at once waits until the children are there.
+    const std::lock_guard one_at_a_time(reload_mutex_);
     CHECK_OK(start_cores(listener, admin, options.seed == 0 ? system_seed() : options.seed));
     host_ = listener.address();
     admin_host_ = admin.address();
     port_ = listener.port();
     admin_port_ = admin.port();
-    start_supervisor();
+    supervisor_->supervise(runtime_->children(), {});
     return {};
   }
 
@@ -115,6 +120,9 @@ class Gateway::Impl final : public Facts {
     stopped_ = true;
     stopping_ = true;
     reload_pool_.join();
+    {
+      const std::lock_guard the_last_reload_has_ended(reload_mutex_);
+    }
     for (auto& core : cores_) close_ports(*core);
     wait_for_turns();
     for (auto& core : cores_) {
@@ -147,18 +155,25 @@ class Gateway::Impl final : public Facts {
     if (!config) return std::unexpected(refused(config.error()));
     ReloadReport report;
     for (const Warning& warning : config->warnings) report.warnings.push_back(warning.text());
+    if (const Status fits = check_reloadable(running->config(), *config, started_); !fits)
+      return std::unexpected(refused(fits.error()));
     auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_, running.get());
     if (!next) return std::unexpected(refused(next.error()));
-    if (const Status fits = check_reloadable(*running, **next); !fits) return std::unexpected(refused(fits.error()));
     if (identity_) {
       if (const Status read = identity_->reload(); !read) return std::unexpected(refused(read.error()));
     }
     for (const std::string& warning : (*next)->warnings()) report.warnings.push_back(warning);
+    if (stopping_) return fail(ErrorKind::kUnavailable, "the gateway is stopping");
     tell_health(**next);
     put_in_force(*next);
-    tell_health(**next);  // of what changed in between
+    // From here on the supervisor tells the new one what changes, and at once what has changed in between.
+    supervisor_->supervise((*next)->children(), (*next)->config().limits.shutdown_timeout);
+    for (const auto& child : running->children())
+      if ((*next)->find_child(child->name) == nullptr) telemetry_.target_up(child->name, false);
     report.generation = (*next)->generation();
     report.changes = difference(describe(running->config()), describe((*next)->config()));
+    const auto servers = server_changes(*running, **next);
+    report.changes.insert(report.changes.end(), servers.begin(), servers.end());
     base::log_info("configuration {} is in force: {} lines changed", report.generation, report.changes.size());
     return report;
   }
@@ -181,8 +196,7 @@ class Gateway::Impl final : public Facts {
 
  private:
   void tell_health(const Runtime& next) const {
-    for (const ChildStatus& child : children())
-      next.set_provider_healthy(child.name, child.state == ChildState::kHealthy);
+    for (const auto& child : next.children()) next.set_provider_healthy(child->name, supervisor_->healthy(*child));
   }
 
   static Error refused(Error error) {
@@ -232,7 +246,7 @@ class Gateway::Impl final : public Facts {
       core->main.handler = main_handler(core->state, *this);
       if (i == 0) {
         TRY(core->admin.acceptor, admin.acceptor(core->context));
-        core->admin.handler = admin_handler(shared_, *this);
+        core->admin.handler = admin_handler(core->state, *this);
       }
       cores_.push_back(std::move(core));
     }
@@ -339,14 +353,13 @@ class Gateway::Impl final : public Facts {
     return all;
   }
 
-  void start_supervisor() {
-    if (runtime_->children().empty()) return;
-    std::vector<ChildSpec> specs = runtime_->children();
-    for (const auto& spec : specs) runtime_->set_provider_healthy(spec.name, false);
-    supervisor_ = std::make_unique<Supervisor>(std::move(specs), clock_, [this](const std::string& name, bool healthy) {
+  // Before the cores, which ask it; no child is up yet.
+  void make_supervisor() {
+    supervisor_ = std::make_unique<Supervisor>(clock_, [this](const std::string& name, bool healthy) {
       runtime()->set_provider_healthy(name, healthy);
       telemetry_.target_up(name, healthy);
     });
+    tell_health(*runtime_);
   }
 
   base::SystemClock clock_;
@@ -362,9 +375,10 @@ class Gateway::Impl final : public Facts {
   std::unique_ptr<trace::RecordLog> records_;
   std::unique_ptr<SpanExporter> spans_;
   std::unique_ptr<ResponseStore> responses_;
+  GatewayLimits started_;  ///< the limits that the HTTP layer began with
   net::ServerLimits limits_;
   std::shared_ptr<net::TlsIdentity> identity_;  ///< null: plain HTTP
-  net::ErrorBody error_body_ = http_error_body;
+  net::ErrorBody error_body_ = telling_error_body(shared_);
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Supervisor> supervisor_;
   std::atomic<bool> stopping_{false};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thalamus/base/result.h"
+#include "thalamus/gateway/config.h"
 #include "thalamus/gateway/runtime.h"
 
 namespace thalamus::gateway {
@@ -16,9 +17,14 @@ struct ReloadReport {
   std::vector<std::string> warnings;
 };
 
-/// kConflict that names what cannot change while the gateway runs: addresses, threads, the log, the trace, the spans,
-/// the limits of the HTTP layer, and the servers that it manages.
-[[nodiscard]] Status check_reloadable(const Runtime& running, const Runtime& wanted);
+/// kConflict that names all that cannot change while the gateway runs, a setting a line, in the order of
+/// configs/reference.yaml: addresses, threads, the log, the limits of the HTTP layer, the trace, the spans and the
+/// store of responses. Each line says why; the last one what to do. `started` are the limits that the gateway began
+/// with.
+[[nodiscard]] Status check_reloadable(const Config& running, const Config& wanted, const GatewayLimits& started);
+/// "- server: NAME ..." for a managed server that leaves, "+ ..." for one that is started: what a configuration's text
+/// does not show, as commands may hold credentials.
+[[nodiscard]] std::vector<std::string> server_changes(const Runtime& running, const Runtime& wanted);
 [[nodiscard]] std::string to_json(const ReloadReport& report);
 
 }  // namespace thalamus::gateway

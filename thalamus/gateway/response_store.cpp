@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "thalamus/base/json_writer.h"
 #include "thalamus/gateway/core_state.h"
 #include "thalamus/gateway/decision.h"
@@ -15,6 +18,14 @@ namespace {
 
 // Names of keys are checked by the configuration: none holds a line break.
 std::string key_of(std::string_view owner, std::string_view id) { return fmt::format("{}\n{}", owner, id); }
+
+/// The events that hold a response object.
+bool is_lifecycle(std::string_view event) noexcept {
+  static constexpr std::array<std::string_view, 6> kNames{"response.created",     "response.queued",
+                                                          "response.in_progress", "response.completed",
+                                                          "response.incomplete",  "response.failed"};
+  return std::find(kNames.begin(), kNames.end(), event) != kNames.end();
+}
 
 }  // namespace
 
@@ -88,38 +99,82 @@ class StoredTurn::Tap final : public net::Responder {
 
   /// From now on.
   void listen() noexcept { listens_ = true; }
+  /// The answer to come goes on from a stored one, and says so.
+  void tell(wire::Continuation facts) { facts_ = std::move(facts); }
 
   [[nodiscard]] net::Awaitable<Status> send(int status, const net::Headers& headers, std::string_view body) override {
+    if (status == 200 && facts_) {
+      outgoing_ = wire::continued(body, *facts_);
+      body = outgoing_;
+    }
     if (listens_ && status == 200) response_ = body;
-    return client_.send(status, headers, body);
+    return client_.send(status, with_own_places(headers), body);
   }
   [[nodiscard]] net::Awaitable<Status> start(int status, const net::Headers& headers, std::string_view first) override {
-    read(first);
-    return client_.start(status, headers, first);
+    return client_.start(status, with_own_places(headers), pass(first));
   }
   [[nodiscard]] net::Awaitable<Status> write(std::string_view bytes) override {
-    read(bytes);
-    return client_.write(bytes);
+    bytes = pass(bytes);
+    return bytes.empty() ? nothing() : client_.write(bytes);
   }
-  [[nodiscard]] net::Awaitable<Status> finish() override { return client_.finish(); }
+  [[nodiscard]] net::Awaitable<Status> finish() override {
+    if (!facts_ || reader_.rest().empty()) return client_.finish();
+    return finish_with_rest();
+  }
   [[nodiscard]] bool started() const noexcept override { return client_.started(); }
   [[nodiscard]] net::Cancellation& client_gone() noexcept override { return client_.client_gone(); }
 
   [[nodiscard]] std::string take_response() noexcept { return std::move(response_); }
 
  private:
-  // The frames that leave are well formed; should one not be, nothing is stored.
-  void read(std::string_view bytes) {
-    if (!listens_ || !response_.empty() || !reader_.feed(bytes)) return;
-    while (response_.empty() && reader_.next(event_)) {
-      const bool named = !event_.event.empty();
-      if (named && event_.event != "response.completed" && event_.event != "response.incomplete") continue;
-      response_ = wire::final_response(event_.data);
+  static net::Awaitable<Status> nothing() { co_return Status{}; }
+
+  // An event that the end of the stream cut off leaves as it came.
+  net::Awaitable<Status> finish_with_rest() {
+    Status written = co_await client_.write(reader_.rest());
+    if (!written) co_return written;
+    co_return co_await client_.finish();
+  }
+
+  const net::Headers& with_own_places(const net::Headers& headers) {
+    const auto losses = headers.get("x-thalamus-loss");
+    if (!facts_ || !losses) return headers;
+    headers_ = headers;
+    headers_.set("x-thalamus-loss", wire::own_places(*losses, *facts_));
+    return headers_;
+  }
+
+  // What goes to the client of these bytes. The frames that leave are well formed; should one not be, nothing is stored
+  // and the rest passes as it is.
+  std::string_view pass(std::string_view bytes) {
+    const bool looks = facts_ || (listens_ && response_.empty());
+    if (!looks || broken_) return bytes;
+    outgoing_.clear();
+    broken_ = !reader_.feed(bytes);
+    while (reader_.next(event_)) read_event();
+    if (broken_) outgoing_.append(reader_.rest());
+    return facts_ ? std::string_view(outgoing_) : bytes;
+  }
+
+  void read_event() {
+    const bool lifecycle = event_.event.empty() || is_lifecycle(event_.event);
+    std::string edited;
+    if (facts_ && lifecycle) edited = wire::continued_event(event_.data, *facts_);
+    if (!edited.empty() && edited != event_.data) {
+      event_.data = std::move(edited);
+      wire::append_sse_event(outgoing_, event_.event, event_.data);
+    } else if (facts_) {
+      outgoing_.append(event_.raw);
     }
+    if (listens_ && lifecycle && response_.empty()) response_ = wire::final_response(event_.data);
   }
 
   net::Responder& client_;
   bool listens_ = false;
+  bool broken_ = false;
+  std::optional<wire::Continuation> facts_;
+  std::string outgoing_;
+  net::Headers headers_;
   wire::SseReader reader_;
   wire::SseEvent event_;
   std::string response_;
@@ -148,6 +203,11 @@ Status StoredTurn::recall() {
   if (!known)
     return fail_at("body.previous_response_id", ErrorKind::kInvalidInput, "{}; send the whole conversation as input",
                    store_->unknown(wish.previous));
+  if (tap_ != nullptr)
+    tap_->tell({.previous = wish.previous,
+                .stored = wish.store,
+                .history = wire::count_items(known->conversation),
+                .text_input = wish.text_input});
   TRY(http_.body, wire::with_history(http_.body, known->conversation));
   return {};
 }

@@ -1,11 +1,12 @@
 #include "thalamus/gateway/runtime.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <system_error>
 
+#include "thalamus/base/hash.h"
 #include "thalamus/base/text.h"
 
 namespace thalamus::gateway {
@@ -101,18 +102,18 @@ bool same_servers(const Provider& a, const Provider& b) {
          std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end(), same_key);
 }
 
-/// The controls that `running` has of a model that stays as it is; null for another one.
-std::shared_ptr<dispatch::TargetControls> kept_controls(const Runtime& running, const Config& next,
-                                                        const ModelEntry& model) {
-  const Config& old = running.config();
-  for (std::size_t i = 0; i < old.models.size(); ++i) {
-    const ModelEntry& before = old.models[i];
-    if (before.target.name != model.target.name || !before.provider || !model.provider) continue;
-    const bool same = before.id == model.id && before.limits == model.limits &&
-                      same_servers(old.providers[*before.provider], next.providers[*model.provider]);
-    if (same) return running.upstreams()[i]->controls;
-  }
-  return nullptr;
+/// Where the child of a model file listens: another one for other contents, so that it can start while the one before
+/// still answers.
+std::filesystem::path socket_for(const ChildSpec& spec, const std::filesystem::path& folder) {
+  std::uint64_t hash = base::hash64(spec.content, static_cast<std::uint64_t>(spec.nice));
+  for (const std::string& word : spec.command) hash = base::hash64(word, hash);
+  return folder / fmt::format("{}-{:08x}.sock", spec.name, hash & 0xFFFFFFFFU);
+}
+
+/// Seconds since 1970; 0 where there is no such file.
+std::int64_t written_at(const std::filesystem::path& file) {
+  struct stat found{};
+  return ::stat(file.c_str(), &found) == 0 ? static_cast<std::int64_t>(found.st_mtime) : 0;
 }
 
 }  // namespace
@@ -132,52 +133,87 @@ Result<std::shared_ptr<const Runtime>> Runtime::make(Config config, std::uint64_
   if (running != nullptr) runtime->keep_policies(*running);
   for (const Route& route : runtime->config_.routes) CHECK_OK(runtime->add_route(route));
   runtime->add_single_targets();
+  runtime->date_routes(running);
   return std::shared_ptr<const Runtime>(std::move(runtime));
 }
 
-Result<std::string> Runtime::child_for(const Provider& provider, const std::filesystem::path& socket_folder) {
+Result<std::string> Runtime::child_for(const Provider& provider, const std::filesystem::path& socket_folder,
+                                       const Runtime* running) {
   ChildSpec spec;
   spec.name = provider.name;
   spec.log_file = socket_folder / (provider.name + ".log");
   spec.start_timeout = provider.start_timeout;
+  std::string url = provider.base_url;
+  std::filesystem::path host;
   if (provider.spawn) {
-    TRY(spec.endpoint, net::parse_base_url(provider.base_url));
-    spec.endpoint.base_path.clear();
     spec.command = provider.spawn->command;
     spec.health_path = provider.spawn->health_path;
-    children_.push_back(std::move(spec));
-    return provider.base_url;
+  } else {
+    const ManagedModel& model = *provider.model_file;
+    host = host_executable();
+    spec.nice = model.priority;
+    spec.content = model.sha256;
+    spec.command = {host.string(),
+                    "--model",
+                    model.file.string(),
+                    "--context",
+                    fmt::format("{}", model.context_tokens),
+                    "--slots",
+                    fmt::format("{}", model.slots)};
+    if (model.threads > 0) {
+      spec.command.emplace_back("--threads");
+      spec.command.push_back(fmt::format("{}", model.threads));
+    }
+    const std::filesystem::path socket = socket_for(spec, socket_folder);
+    spec.command.emplace_back("--unix");
+    spec.command.push_back(socket.string());
+    url = "unix:" + socket.string() + ":/v1";
   }
-  const ManagedModel& model = *provider.model_file;
-  const std::filesystem::path socket = socket_folder / (provider.name + ".sock");
-  std::string url = "unix:" + socket.string() + ":/v1";
   TRY(spec.endpoint, net::parse_base_url(url));
   spec.endpoint.base_path.clear();
-  const std::filesystem::path host = host_executable();
-  spec.command = {host.string(),
-                  "--model",
-                  model.file.string(),
-                  "--unix",
-                  socket.string(),
-                  "--context",
-                  fmt::format("{}", model.context_tokens),
-                  "--slots",
-                  fmt::format("{}", model.slots)};
-  if (model.threads > 0) {
-    spec.command.emplace_back("--threads");
-    spec.command.push_back(fmt::format("{}", model.threads));
-  }
-  spec.nice = model.priority;
-  spec.unavailable = why_unavailable(model, host);
-  children_.push_back(std::move(spec));
+  // Of one that runs nothing needs to be looked up again, least of all the digest of its file.
+  const ChildSpec* runs = running == nullptr ? nullptr : running->find_child(provider.name);
+  const bool stays = runs != nullptr && runs->unavailable.empty() && same_process(*runs, spec);
+  if (provider.model_file && !stays) spec.unavailable = why_unavailable(*provider.model_file, host);
+  children_.push_back(std::make_shared<const ChildSpec>(std::move(spec)));
   return url;
+}
+
+const ChildSpec* Runtime::find_child(std::string_view provider) const noexcept {
+  const auto found =
+      std::find_if(children_.begin(), children_.end(), [&](const auto& child) { return child->name == provider; });
+  return found == children_.end() ? nullptr : found->get();
+}
+
+/// Whether one process answers for both models, or none of ours does.
+bool Runtime::same_child(const Runtime& running, const ModelEntry& before, const ModelEntry& now) const noexcept {
+  const auto child_of = [](const Runtime& runtime, const ModelEntry& model) -> const ChildSpec* {
+    return model.provider ? runtime.find_child(runtime.config_.providers[*model.provider].name) : nullptr;
+  };
+  const ChildSpec* const old = child_of(running, before);
+  const ChildSpec* const next = child_of(*this, now);
+  return old == nullptr || next == nullptr ? old == next : same_process(*old, *next);
+}
+
+/// The controls that `running` has of a model that stays as it is; null for another one.
+std::shared_ptr<dispatch::TargetControls> Runtime::kept_controls(const Runtime& running,
+                                                                 const ModelEntry& model) const {
+  const Config& old = running.config_;
+  for (std::size_t i = 0; i < old.models.size(); ++i) {
+    const ModelEntry& before = old.models[i];
+    if (before.target.name != model.target.name || !before.provider || !model.provider) continue;
+    const bool same = before.id == model.id && before.limits == model.limits && same_child(running, before, model) &&
+                      same_servers(old.providers[*before.provider], config_.providers[*model.provider]);
+    if (same) return running.upstreams_[i]->controls;
+  }
+  return nullptr;
 }
 
 Status Runtime::add_upstreams(const std::filesystem::path& socket_folder, const Runtime* running) {
   std::vector<std::string> urls;
   for (const Provider& provider : config_.providers) {
     if (provider.model_file || provider.spawn) {
-      TRY(auto url, child_for(provider, socket_folder));
+      TRY(auto url, child_for(provider, socket_folder, running));
       urls.push_back(std::move(url));
     } else {
       urls.push_back(provider.base_url);
@@ -200,7 +236,7 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder, const 
       endpoint.version = provider.http;
       upstream->replicas.push_back(std::move(endpoint));
     }
-    if (running != nullptr) upstream->controls = kept_controls(*running, config_, model);
+    if (running != nullptr) upstream->controls = kept_controls(*running, model);
     if (upstream->controls == nullptr) {
       TRY(upstream->controls, make_controls(provider, model.limits, replicas));
     }
@@ -222,10 +258,11 @@ Status Runtime::add_upstreams(const std::filesystem::path& socket_folder, const 
   return {};
 }
 
-// Policies know targets by their index, so they are kept only where all models stand where they stood.
+// Policies know targets by their index, so they are kept only where all models stand where they stood. Of a child that
+// changes two are known for a while: one that turns in flight still use, and the next.
 void Runtime::keep_policies(const Runtime& running) {
-  const auto same = [](const ModelEntry& a, const ModelEntry& b) {
-    return a.target.name == b.target.name && a.limits == b.limits;
+  const auto same = [&](const ModelEntry& a, const ModelEntry& b) {
+    return a.target.name == b.target.name && a.limits == b.limits && same_child(running, a, b);
   };
   const std::vector<ModelEntry>& before = running.config_.models;
   if (!std::equal(before.begin(), before.end(), config_.models.begin(), config_.models.end(), same)) return;
@@ -310,6 +347,18 @@ void Runtime::add_single_targets() {
     ready->listed = false;
     if (auto policy = policy_for("in_flight", {})) ready->policy = *policy;
     routes_.push_back(std::move(ready));
+  }
+}
+
+void Runtime::date_routes(const Runtime* running) {
+  const std::int64_t written = written_at(config_.path);
+  const auto same = [](const core::Target& a, const core::Target& b) { return a.name == b.name; };
+  for (const auto& route : routes_) {
+    route->created_unix_s = written;
+    const RouteRuntime* before = running == nullptr ? nullptr : running->find_route(route->name);
+    if (before != nullptr &&
+        std::equal(before->targets.begin(), before->targets.end(), route->targets.begin(), route->targets.end(), same))
+      route->created_unix_s = before->created_unix_s;
   }
 }
 

@@ -41,6 +41,9 @@ struct RouteRuntime {
   dispatch::Policy* policy = nullptr;
   bool strict = false;  ///< a translation that loses something of a request is refused
   bool listed = true;   ///< shown by GET /v1/models as a route of the operator's
+  /// When it was last written: its configuration's file time, kept over reloads that leave its targets as they are.
+  /// Seconds since 1970; 0 where the configuration is no file.
+  std::int64_t created_unix_s = 0;
 };
 
 class Runtime {
@@ -61,8 +64,10 @@ class Runtime {
   [[nodiscard]] const std::vector<std::unique_ptr<RouteRuntime>>& routes() const noexcept { return routes_; }
   /// How each model is called, in the order of Config::models; null for tools.
   [[nodiscard]] const std::vector<std::unique_ptr<UpstreamTarget>>& upstreams() const noexcept { return upstreams_; }
-  /// The children that the configuration manages.
-  [[nodiscard]] const std::vector<ChildSpec>& children() const noexcept { return children_; }
+  /// The children that the configuration manages. A turn may call them as long as it has its runtime.
+  [[nodiscard]] const Supervisor::Wanted& children() const noexcept { return children_; }
+  /// The child of a provider; null where the provider has none.
+  [[nodiscard]] const ChildSpec* find_child(std::string_view provider) const noexcept;
   /// Tells the policies that a provider's server is up or down.
   void set_provider_healthy(const std::string& provider, bool healthy) const;
   /// What is worth a warning once: targets that a snapshot has not seen.
@@ -72,11 +77,16 @@ class Runtime {
   Runtime() = default;
   Status add_upstreams(const std::filesystem::path& socket_folder, const Runtime* running);
   void keep_policies(const Runtime& running);
+  void date_routes(const Runtime* running);
   Result<dispatch::Policy*> policy_for(const std::string& name, const base::OptionMap& options);
   Status add_route(const Route& route);
   void add_single_targets();
   void append_target(RouteRuntime& route, std::size_t model) const;
-  Result<std::string> child_for(const Provider& provider, const std::filesystem::path& socket_folder);
+  Result<std::string> child_for(const Provider& provider, const std::filesystem::path& socket_folder,
+                                const Runtime* running);
+  [[nodiscard]] bool same_child(const Runtime& running, const ModelEntry& before, const ModelEntry& now) const noexcept;
+  [[nodiscard]] std::shared_ptr<dispatch::TargetControls> kept_controls(const Runtime& running,
+                                                                        const ModelEntry& model) const;
 
   Config config_;
   std::uint64_t generation_ = 0;
@@ -84,7 +94,7 @@ class Runtime {
   std::vector<std::shared_ptr<dispatch::Policy>> policies_;
   std::vector<std::string> policy_keys_;  ///< name and options of each policy
   std::vector<std::unique_ptr<RouteRuntime>> routes_;
-  std::vector<ChildSpec> children_;
+  Supervisor::Wanted children_;
   std::vector<std::string> warnings_;
 };
 

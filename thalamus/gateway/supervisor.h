@@ -2,32 +2,18 @@
 /// any command. Runs on its own thread, never on a serving core.
 #pragma once
 
-#include <atomic>
-#include <filesystem>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "thalamus/base/clock.h"
-#include "thalamus/net/stream.h"
+#include "thalamus/gateway/child_process.h"
 
 namespace thalamus::gateway {
 
-/// One process to keep alive.
-struct ChildSpec {
-  std::string name;  ///< the provider's
-  std::vector<std::string> command;
-  net::Endpoint endpoint;  ///< where its health is asked
-  std::string health_path = "/health";
-  std::filesystem::path log_file;  ///< its standard output and error
-  int nice = 0;
-  Nanoseconds start_timeout = Nanoseconds::from_ms(120'000);
-  std::string unavailable;  ///< why it cannot be started at all (a missing file, the processor); else empty
-};
-
-enum class ChildState : std::uint8_t { kStarting, kHealthy, kFailed, kStopped };
+enum class ChildState : std::uint8_t { kStarting, kHealthy, kFailed, kStopped, kLeaving };
 
 struct ChildStatus {
   std::string name;
@@ -41,17 +27,27 @@ struct ChildStatus {
 /// backoff of 0.5 s doubling to 30 s; one that stays unhealthy past its start timeout is ended and counts as failed.
 class Supervisor {
  public:
-  /// `on_change` runs on the supervisor's thread.
-  Supervisor(std::vector<ChildSpec> children, const base::Clock& clock,
-             std::function<void(const std::string& name, bool healthy)> on_change);
+  /// Who holds a spec may still call that child.
+  using Wanted = std::vector<std::shared_ptr<const ChildSpec>>;
+
+  /// `on_change` runs on the supervisor's thread, never for a child that leaves.
+  Supervisor(const base::Clock& clock, std::function<void(const std::string& name, bool healthy)> on_change);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
+  /// From now on these are kept alive, and `on_change` has told of each how it is. A child that stays as it is
+  /// (`same_process`) runs on untouched, even if it was about to leave. One that is not wanted any more leaves: it is
+  /// not started again, and gets SIGTERM (SIGKILL after 3 s) as soon as nobody holds one of its specs, after `patience`
+  /// at the latest. A new one whose address a leaving one has starts after that one's end. Waits for neither starts nor
+  /// ends. Not to be called by `on_change`; after `stop` it does nothing.
+  void supervise(const Wanted& wanted, Nanoseconds patience);
   /// SIGTERM to all, SIGKILL after 3 s, waits for them.
   void stop();
   [[nodiscard]] std::vector<ChildStatus> status() const;
-  /// Waits until every child is healthy or has failed once; true if all are healthy.
+  /// Whether the process that serves this spec is healthy now.
+  [[nodiscard]] bool healthy(const ChildSpec& spec) const;
+  /// Waits until every wanted child is healthy or has failed once; true if all are healthy.
   [[nodiscard]] bool wait_ready(Nanoseconds timeout) const;
 
  private:

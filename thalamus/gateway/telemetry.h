@@ -2,6 +2,7 @@
 /// no lock, builds no string and allocates nothing.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,6 +13,30 @@
 
 namespace thalamus::gateway {
 
+/// What the gateway itself does for a request; waiting for others is in none of them.
+enum class Phase : std::uint8_t {
+  kDecode,  ///< credentials, limits and body -> request
+  kDecide,  ///< description, estimates, plan
+  kEncode,  ///< request -> the bytes that a target takes
+  kAnswer,  ///< what the target sends: read, checked, translated
+  kRecord,  ///< the decision record, its counters and lines
+};
+inline constexpr std::size_t kPhases = 5;
+
+/// Requests that are no turn.
+enum class Endpoint : std::uint8_t {
+  kModels,
+  kCountTokens,
+  kDecision,
+  kResponses,
+  kHealth,
+  kAdmin,
+  kOther,
+  kMalformed
+};
+inline constexpr std::size_t kEndpoints = 8;
+[[nodiscard]] std::string_view label(Endpoint endpoint) noexcept;
+
 /// Any thread; `core` chooses the slot that is added to. Labels are names of the configuration and closed sets, so the
 /// number of series is bounded.
 class Telemetry {
@@ -20,11 +45,16 @@ class Telemetry {
 
   /// One finished request of the chat endpoint. `route` is empty where none was found.
   void request(std::size_t core, std::string_view route, int status);
+  /// One finished request that is no turn.
+  void other_request(std::size_t core, Endpoint endpoint, int status);
   /// One call of one target.
   void call(std::size_t core, std::string_view target, const core::Attempt& attempt);
   void usage(std::size_t core, std::string_view target, const core::Usage& usage, NanoDollars cost);
   /// From the complete request to the plan.
   void decision_seconds(std::size_t core, double seconds) { decision_.observe(core, seconds); }
+  void phase_seconds(std::size_t core, Phase phase, double seconds) {
+    phases_[static_cast<std::size_t>(phase)]->observe(core, seconds);
+  }
   void turn_seconds(std::size_t core, double seconds) { turn_.observe(core, seconds); }
   void record_dropped(std::size_t core) { records_dropped_.add(core); }
   void in_flight(std::size_t core, std::int64_t change) { in_flight_.add(core, change); }
@@ -35,9 +65,11 @@ class Telemetry {
   base::Metrics& metrics_;
   base::Histogram& decision_;
   base::Histogram& turn_;
+  std::array<base::Histogram*, kPhases> phases_;
   base::Counter& records_dropped_;
   base::Gauge& in_flight_;
   base::CounterTable requests_;
+  base::CounterTable other_requests_;
   base::CounterTable calls_;
   base::CounterTable tokens_;
   base::CounterTable cost_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "thalamus/base/hash.h"
 #include "thalamus/base/json_writer.h"
@@ -37,7 +38,11 @@ struct TurnState {
   bool last_was_client_fault = false;
   bool worth_retry = true;                 ///< false: only the operator can mend the last failure
   std::optional<Nanoseconds> retry_after;  ///< as the last failure states
+  Nanoseconds calling{};                   ///< calls that failed, each from its start to its failure
+  Nanoseconds encoding{};                  ///< work on requests for targets
+  Nanoseconds handling{};                  ///< work on what targets sent
   std::uint32_t context_needed = 0;        ///< more than this many tokens: a target that small has refused
+  std::vector<std::uint16_t> tried;        ///< targets that did not answer, those that were passed over included
   bool committed = false;
   int status = 200;
   std::string answer;
@@ -86,30 +91,34 @@ Status unknown_format(std::string_view name) {
                  name.substr(0, 40), base::did_you_mean(name.substr(0, 40), known), fmt::join(known, ", "));
 }
 
+/// Where the time went until now. `upstream`: at targets, those that failed included; `last`: "first" for the first
+/// content of a stream, else "total".
+std::string server_timing(const TurnState& turn, Nanoseconds upstream, std::string_view last, Nanoseconds now) {
+  ServerTiming timing;
+  if (turn.decision.duration.value > 0) timing.add("decide", turn.decision.duration);
+  if (turn.outcome.queue.value > 0) timing.add("queue", turn.outcome.queue);
+  if (upstream.value > 0) timing.add("upstream", upstream);
+  timing.add(last, now - turn.http.arrived);
+  return timing.text();
+}
+
+/// What an error's answer says of its decision: the target that was asked last, if any was.
+net::Headers error_headers(const TurnState& turn) {
+  net::Headers headers;
+  if (!turn.outcome.attempts.empty())
+    headers.add("x-thalamus-target", turn.decision.route->targets[turn.outcome.attempts.back().target].name);
+  headers.add("server-timing", server_timing(turn, turn.calling, "total", turn.core.shared.clock.now()));
+  return headers;
+}
+
 net::Awaitable<void> send_error(TurnState& turn, Error error) {
   if (error.kind == ErrorKind::kCancelled && turn.core.ending) error = stopping_error();
   turn.status = base::http_status(error.kind);
   turn.outcome.failure = error.kind;
   if (turn.responder.started() || error.kind == ErrorKind::kCancelled) co_return;
   const RetryAdvice advice{.after = turn.retry_after, .useful = turn.worth_retry};
-  co_await answer_error(turn.responder, turn.format, error, turn.decision.id, advice);
-}
-
-/// What the answer says of its decision; `Server-Timing` per W3C Server Timing, milliseconds.
-net::Headers answer_headers(const TurnState& turn, std::uint16_t target, const CallFacts& facts) {
-  const RouteRuntime& route = *turn.decision.route;
-  net::Headers headers;
-  headers.add("x-thalamus-target", route.targets[target].name);
-  add_request_id(turn.decision.id, headers);
-  if (!facts.losses.empty()) headers.add("x-thalamus-loss", loss_header(facts.losses));
-  const Nanoseconds arrived = turn.http.arrived;
-  const std::int64_t decide_us = turn.decision.duration.value / 1'000;
-  const std::int64_t answer_us = (facts.first_content - arrived).value / 1'000;
-  headers.add("server-timing",
-              fmt::format("decide;dur={}.{:03}, {};dur={}.{:03}", decide_us / 1'000, decide_us % 1'000,
-                          turn.request.stream ? "first" : "total", answer_us / 1'000, answer_us % 1'000));
-  if (turn.decision.contract.explain) headers.add("x-thalamus-reason", turn.decision.reason_text(turn.core.estimates));
-  return headers;
+  const net::Headers headers = error_headers(turn);
+  co_await answer_error(turn.responder, turn.format, error, turn.decision.id, advice, headers);
 }
 
 core::Answer tool_answer(const TurnState& turn, const tool::Solution& solution, std::string_view tool) {
@@ -130,18 +139,40 @@ struct RunningCall {
   bool holds_slot = false;
 };
 
-/// Of the session, or of what every turn of the conversation begins with; nothing where there is no choice.
+/// What the answer says of its decision.
+net::Headers answer_headers(const TurnState& turn, const RunningCall& running) {
+  const RouteRuntime& route = *turn.decision.route;
+  const CallFacts& facts = running.call->facts();
+  net::Headers headers;
+  headers.add("x-thalamus-target", route.targets[running.target].name);
+  add_request_id(turn.decision.id, headers);
+  if (!facts.losses.empty()) headers.add("x-thalamus-loss", loss_header(facts.losses));
+  const bool upstream = running.target < route.model_count;
+  const Nanoseconds at_this = upstream ? facts.first_content - running.started : Nanoseconds{};
+  headers.add("server-timing", server_timing(turn, turn.calling + at_this, turn.request.stream ? "first" : "total",
+                                             facts.first_content));
+  if (turn.decision.contract.explain) headers.add("x-thalamus-reason", turn.decision.reason_text(turn.core.estimates));
+  return headers;
+}
+
+/// Of the session, or of what every turn of a long conversation begins with; nothing where there is no choice.
 std::optional<std::uint64_t> affinity_of(const TurnState& turn, const UpstreamTarget& target) {
   constexpr std::size_t kPiecesMax = 8;
   if (target.controls->endpoints->size() < 2) return {};
   std::array<std::string_view, kPiecesMax> pieces;
   std::size_t count = 0;
+  std::size_t bytes = 0;
+  for (const core::ToolDefinition& tool : turn.request.tools) bytes += tool.description.size() + tool.parameters.size();
+  bool begins = true;  // up to the first user message
   for (const core::Message& message : turn.request.messages) {
-    for (const core::Part& part : message.parts)
-      if (count < kPiecesMax) pieces[count++] = part.text;
-    if (message.role == core::Role::kUser) break;
+    for (const core::Part& part : message.parts) {
+      if (begins && count < kPiecesMax) pieces[count++] = part.text;
+      bytes += part.text.size();
+    }
+    begins = begins && message.role != core::Role::kUser;
   }
-  return dispatch::affinity_of(turn.decision.contract.session, std::span(pieces).first(count));
+  return dispatch::affinity_of(turn.decision.contract.session, {std::span(pieces).first(count), bytes},
+                               target.controls->endpoints->affinity_prefix_bytes());
 }
 
 dispatch::PlanRest rest_of_plan(const TurnState& turn, std::uint16_t target) {
@@ -174,6 +205,10 @@ std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
   return make_upstream_call(context, *route.upstream[target], turn.core.client);
 }
 
+void note_tried(TurnState& turn, std::uint16_t target) {
+  if (std::find(turn.tried.begin(), turn.tried.end(), target) == turn.tried.end()) turn.tried.push_back(target);
+}
+
 void end_call(TurnState& turn, RunningCall& running, const Status& status) {
   const RouteRuntime& route = *turn.decision.route;
   const Nanoseconds now = turn.core.shared.clock.now();
@@ -186,18 +221,26 @@ void end_call(TurnState& turn, RunningCall& running, const Status& status) {
     turn.outcome.attempts.push_back(earlier);
     turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, earlier);
   }
-  turn.outcome.attempts.push_back(attempt);
-  turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, attempt);
+  if (facts.called) {
+    turn.outcome.attempts.push_back(attempt);
+    turn.core.shared.telemetry.call(turn.core.index, route.targets[running.target].name, attempt);
+  }
   if (running.holds_slot) {
     const bool cancelled = !status && status.error().kind == ErrorKind::kCancelled;
     route.policy->finish({.target = route.policy_index[running.target],
                           .ok = status.has_value(),
                           .target_fault = !status && !cancelled && !facts.client_fault,
-                          .duration = attempt.duration},
+                          .duration = attempt.duration,
+                          .unused = !facts.called},
                          now);
     running.holds_slot = false;
   }
+  turn.encoding = turn.encoding + facts.encoding;
+  turn.handling = turn.handling + facts.handling;
   if (!status) {
+    turn.calling = turn.calling + attempt.duration;
+    note_tried(turn, running.target);
+    if (!facts.called && !turn.outcome.attempts.empty()) return;  // what a call said tells more
     turn.last_failure = status.error();
     turn.last_was_client_fault = facts.client_fault;
     turn.retry_after = facts.retry_after;
@@ -215,7 +258,10 @@ bool holds_too_little(const TurnState& turn, std::uint16_t target) {
 
 net::Awaitable<Status> begin_call(TurnState& turn, RunningCall& running) {
   running.started = turn.core.shared.clock.now();
-  if (holds_too_little(turn, running.target)) co_return std::unexpected(*turn.last_failure);
+  if (holds_too_little(turn, running.target)) {
+    note_tried(turn, running.target);
+    co_return std::unexpected(*turn.last_failure);
+  }
   if (running.target < turn.decision.route->model_count) {
     const RouteRuntime& route = *turn.decision.route;
     // Nearly always there is a slot at once: no wait, no coroutine.
@@ -225,6 +271,7 @@ net::Awaitable<Status> begin_call(TurnState& turn, RunningCall& running) {
       const Nanoseconds waited = turn.core.shared.clock.now() - running.started;
       turn.outcome.queue = turn.outcome.queue + waited;
       if (!slot) {
+        note_tried(turn, running.target);
         turn.last_failure = slot.error();
         co_return slot;
       }
@@ -239,7 +286,7 @@ net::Awaitable<Status> begin_call(TurnState& turn, RunningCall& running) {
 }
 
 net::Awaitable<Status> deliver_call(TurnState& turn, RunningCall& running) {
-  const net::Headers headers = answer_headers(turn, running.target, running.call->facts());
+  const net::Headers headers = answer_headers(turn, running);
   turn.committed = true;
   turn.outcome.answered_by = running.target;
   Status delivered = co_await running.call->deliver(turn.responder, headers);
@@ -302,12 +349,9 @@ net::Awaitable<void> drive(TurnState& turn, compose::Strategy& strategy) {
 /// What the client is told when no target answered.
 Error final_error(const TurnState& turn) {
   const Error& last = *turn.last_failure;
-  std::vector<std::uint16_t> tried;
-  for (const core::Attempt& attempt : turn.outcome.attempts)
-    if (std::find(tried.begin(), tried.end(), attempt.target) == tried.end()) tried.push_back(attempt.target);
-  if (turn.last_was_client_fault || tried.size() <= 1) return last;
+  if (turn.last_was_client_fault || turn.tried.size() <= 1) return last;
   return {last.kind,
-          fmt::format("none of the {} targets tried of '{}' answered; the last said: {}", tried.size(),
+          fmt::format("none of the {} targets tried of '{}' answered; the last said: {}", turn.tried.size(),
                       turn.decision.route->name, last.message),
           last.where};
 }
@@ -333,6 +377,7 @@ void tell(TurnState& turn) {
   summary.decision_id = turn.decision.id;
   summary.format = turn.format.name();
   summary.key = turn.decision.key;
+  summary.path = turn.http.path;
   summary.model = turn.request.model;
   summary.stream = turn.request.stream;
   summary.status = turn.status;
@@ -354,6 +399,19 @@ void tell(TurnState& turn) {
   if (spans) shared.spans->add(std::move(summary));
 }
 
+/// The gateway's own work on this turn, phase by phase; a phase that did not come is not counted.
+void count_phases(const TurnState& turn) {
+  Telemetry& telemetry = turn.core.shared.telemetry;
+  const auto count = [&](Phase phase, Nanoseconds duration) {
+    if (duration.value > 0) telemetry.phase_seconds(turn.core.index, phase, duration.seconds());
+  };
+  const Decision& decision = turn.decision;
+  count(Phase::kDecode, decision.decoding);
+  if (decision.duration.value > 0) count(Phase::kDecide, decision.duration - decision.decoding);
+  count(Phase::kEncode, turn.encoding);
+  count(Phase::kAnswer, turn.handling);
+}
+
 void record(TurnState& turn) {
   Shared& shared = turn.core.shared;
   const Nanoseconds total = shared.clock.now() - turn.http.arrived;
@@ -361,6 +419,7 @@ void record(TurnState& turn) {
   const std::string_view route = turn.decision.route != nullptr ? std::string_view(turn.decision.route->name) : "";
   shared.telemetry.request(turn.core.index, route, turn.status);
   shared.telemetry.turn_seconds(turn.core.index, total.seconds());
+  count_phases(turn);
   tell(turn);
   if (shared.records == nullptr || turn.decision.route == nullptr) return;
   core::Turn record = turn.decision.to_turn(turn.runtime->generation());
@@ -407,6 +466,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .outcome = {},
                  .last_failure = {},
                  .retry_after = {},
+                 .tried = {},
                  .answer = {},
                  .parent = {},
                  .traceparent = {}};
@@ -424,17 +484,19 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
     co_await run_calls(turn);
     stored.keep();
   }
+  const Nanoseconds ended = core.shared.clock.now();
   record(turn);
+  core.shared.telemetry.phase_seconds(core.index, Phase::kRecord, (core.shared.clock.now() - ended).seconds());
   core.shared.telemetry.in_flight(core.index, -1);
 }
 
 net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime> runtime, net::HttpRequest& http,
-                                  net::Responder& responder) {
+                                  net::Responder& responder, const std::string& id) {
   core::Request request;
   Decision decision;
   const auto named = http.headers.get("x-thalamus-format");
   const wire::Format* format = wire::find_format(named.value_or("openai"));
-  decision.id = decision_name(core);
+  decision.id = id;
   Status prepared;
   if (format == nullptr) {
     prepared = unknown_format(*named);

@@ -17,8 +17,9 @@ namespace thalamus::gateway {
                                             net::Responder& responder);
 
 /// POST /v1/decision: the same up to the plan; calls nothing and records nothing. The header `x-thalamus-format` names
-/// the protocol of the body; without it: openai.
+/// the protocol of the body; without it: openai. `id` names the decision and outlives the call.
 [[nodiscard]] net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime> runtime,
-                                                net::HttpRequest& http, net::Responder& responder);
+                                                net::HttpRequest& http, net::Responder& responder,
+                                                const std::string& id);
 
 }  // namespace thalamus::gateway

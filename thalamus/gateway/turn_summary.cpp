@@ -8,6 +8,15 @@
 namespace thalamus::gateway {
 namespace {
 
+constexpr std::size_t kPathShownMax = 200;  // of a client's words
+
+void write_arrival(base::JsonWriter& out, std::int64_t unix_ns) {
+  out.begin_object().field("time_unix_s", static_cast<double>(unix_ns / 1'000'000) / 1e3);
+}
+
+/// Nearer to what a person would write than the product with 1e-9.
+double billionths(std::int64_t count) { return static_cast<double>(count) / 1e9; }
+
 bool is_identifier(std::string_view text) noexcept {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos &&
          text.find_first_not_of('0') != std::string_view::npos;
@@ -31,20 +40,31 @@ std::optional<TraceParent> parse_traceparent(std::string_view header) {
 std::string access_line(const TurnSummary& turn) {
   const core::Outcome& outcome = turn.outcome;
   base::JsonWriter out;
-  const std::int64_t arrived_ms = turn.arrived_unix_ns / 1'000'000;
-  out.begin_object().field("time_unix_s", static_cast<double>(arrived_ms) / 1e3);
-  out.field("decision", turn.decision_id).field("format", turn.format).field("key", turn.key);
+  write_arrival(out, turn.arrived_unix_ns);
+  out.field("request", turn.decision_id).field("path", std::string_view(turn.path).substr(0, kPathShownMax));
+  out.field("format", turn.format).field("key", turn.key);
   out.field("route", turn.route).field("model", turn.model).field("target", turn.target);
   out.field("stream", turn.stream).field("status", turn.status);
   if (outcome.failure) out.field("failure", base::label(*outcome.failure));
   out.field("attempts", static_cast<std::uint64_t>(outcome.attempts.size()));
   if (outcome.usage.known || outcome.usage.input > 0) {
     out.field("input_tokens", outcome.usage.input).field("cached_input_tokens", outcome.usage.cached_input);
-    out.field("output_tokens", outcome.usage.output).field("cost_usd", outcome.cost.usd());
+    out.field("output_tokens", outcome.usage.output).field("cost_usd", billionths(outcome.cost.value));
     if (!outcome.usage.known) out.field("usage_estimated", true);
   }
-  out.field("decide_s", turn.decide.seconds()).field("queue_s", outcome.queue.seconds());
-  out.field("first_token_s", outcome.first_token.seconds()).field("total_s", outcome.total.seconds()).end_object();
+  out.field("decide_s", billionths(turn.decide.value)).field("queue_s", billionths(outcome.queue.value));
+  out.field("first_token_s", billionths(outcome.first_token.value))
+      .field("total_s", billionths(outcome.total.value))
+      .end_object();
+  return out.take();
+}
+
+std::string access_line(const PlainSummary& request) {
+  base::JsonWriter out;
+  write_arrival(out, request.arrived_unix_ns);
+  out.field("request", request.request_id).field("method", request.method);
+  out.field("path", request.path.substr(0, kPathShownMax)).field("endpoint", request.endpoint);
+  out.field("status", request.status).field("total_s", billionths(request.total.value)).end_object();
   return out.take();
 }
 

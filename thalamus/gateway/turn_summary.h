@@ -27,6 +27,7 @@ struct TurnSummary {
   std::string_view format;  ///< the client's protocol; a registered name
   std::string key;          ///< the virtual key's name; empty without keys
   std::string route;
+  std::string path;     ///< of the HTTP request, without its query
   std::string model;    ///< as the client asked
   std::string target;   ///< that answered; empty if none did
   std::string address;  ///< of the target's server; empty for a tool
@@ -38,8 +39,20 @@ struct TurnSummary {
   std::optional<TraceParent> parent;
 };
 
+/// One finished request that is no turn. The texts are borrowed.
+struct PlainSummary {
+  std::int64_t arrived_unix_ns = 0;
+  std::string_view request_id;  ///< empty: the request was refused before it had one
+  std::string_view method;      ///< empty: it could not be read
+  std::string_view path;        ///< without the query
+  std::string_view endpoint;
+  int status = 0;
+  Nanoseconds total{};
+};
+
 /// One line of JSON: when, who, what was asked and chosen, how it ended, tokens, cost and times. No content, no
-/// credential.
+/// credential, no query. `request` is what the client was told as `x-request-id`.
 [[nodiscard]] std::string access_line(const TurnSummary& turn);
+[[nodiscard]] std::string access_line(const PlainSummary& request);
 
 }  // namespace thalamus::gateway

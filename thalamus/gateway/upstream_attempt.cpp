@@ -133,6 +133,7 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
     const ErrorKind kind = body.error().kind;
     co_return failed(transport_of(kind, TransportEnd::kIdleTimeout, TransportEnd::kCut), std::move(body).error());
   }
+  const Nanoseconds begun = context_.clock.now();
   body_ = std::move(*body);
   auto read = spoken_.read_answer(body_);
   if (!read) {
@@ -155,6 +156,7 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
     answer.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
     body_ = context_.format.encode_answer(answer);
   }
+  facts_.handling = context_.clock.now() - begun;
   co_return Status{};
 }
 
@@ -178,7 +180,7 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
     if (outgoing_.size() > kBufferedBeforeContentMax)
       co_return failed(TransportEnd::kMalformed, fmt::format("sent {} bytes without any content", outgoing_.size()));
   }
-  exchange_->read_until(net::kNever);
+  guard_.pause(context_.clock.now());  // until the client has it
   co_return Status{};
 }
 
@@ -198,6 +200,7 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
   auto piece = co_await exchange_->read();
   if (!piece) {
     const ErrorKind kind = piece.error().kind;
+    if (kind == ErrorKind::kTimeout && guard_.too_slow(context_.clock.now())) co_return failed_as_slow();
     const bool waits_for_content = facts_.first_content.value == 0 && context_.clock.now() >= limits_.first_token_by;
     const TransportEnd late = waits_for_content ? TransportEnd::kFirstTokenTimeout : TransportEnd::kIdleTimeout;
     Error error = std::move(piece).error();
@@ -211,6 +214,7 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
     end_translation();
     co_return Status{};
   }
+  const Nanoseconds begun = context_.clock.now();
   Status fed = reader_.feed(*piece);
   if (!fed) co_return failed(TransportEnd::kMalformed, fed.error());
   const std::size_t bytes = piece->size();
@@ -218,13 +222,17 @@ net::Awaitable<Status> UpstreamAttempt::read_piece() {
     Status taken = take_event();
     if (!taken) co_return taken;
   }
-  if (facts_.first_content.value == 0) co_return Status{};
   const Nanoseconds now = context_.clock.now();
+  facts_.handling = facts_.handling + (now - begun);
+  if (facts_.first_content.value == 0) co_return Status{};
   guard_.add(now, bytes);
-  if (!ended_ && guard_.too_slow(now))
-    co_return failed(TransportEnd::kSlowStream,
-                     Error{ErrorKind::kTimeout, "the stream was slower than its floor (slow_stream)", {}});
+  if (!ended_ && guard_.too_slow(now)) co_return failed_as_slow();
   co_return Status{};
+}
+
+std::unexpected<Error> UpstreamAttempt::failed_as_slow() {
+  return failed(TransportEnd::kSlowStream,
+                Error{ErrorKind::kTimeout, "the stream was slower than its floor (slow_stream)", {}});
 }
 
 // An error under the status 200: its words say what it means.
@@ -277,7 +285,7 @@ Status UpstreamAttempt::take_event() {
 void UpstreamAttempt::end_translation() {
   if (!translate_ || told_end_ || facts_.first_content.value == 0) return;
   told_end_ = true;
-  writer_->end({.finish = facts_.finish, .stop_sequence = {}, .usage = facts_.usage}, outgoing_);
+  writer_->end({.finish = facts_.finish, .usage = facts_.usage}, outgoing_);
 }
 
 // A provider counts at the end: of an answer that was cut, or whose provider does not count, we know what we saw.
@@ -309,12 +317,15 @@ net::Awaitable<Status> UpstreamAttempt::send_all(net::Responder& responder, cons
   Status started = co_await responder.start(200, all, outgoing_);
   if (!started) co_return failed(TransportEnd::kCancelled, gone(started.error()));
   outgoing_.clear();
+  guard_.resume(context_.clock.now());
   Status pumped = co_await pump(responder);
   co_return pumped;
 }
 
 net::Awaitable<Status> UpstreamAttempt::pump(net::Responder& responder) {
   while (!ended_) {
+    // Silence is as slow as a trickle: the wait ends where no piece could mend the stream any more.
+    exchange_->read_until(guard_.too_slow_from().value_or(net::kNever));
     Status progress = co_await read_piece();
     if (!progress) {
       Error failure = std::move(progress).error();
@@ -351,6 +362,7 @@ net::Awaitable<void> UpstreamAttempt::tell(net::Responder& responder, const Erro
 
 // Reads the end of the body after the protocol's own end, so that the connection can be used again.
 net::Awaitable<void> UpstreamAttempt::drain() {
+  exchange_->read_until(net::kNever);
   auto rest = co_await exchange_->read_all(kErrorBodyMax);
   static_cast<void>(rest);
 }

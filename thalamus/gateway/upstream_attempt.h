@@ -52,6 +52,7 @@ class UpstreamAttempt {
   /// The failure of a kind of transport, with the target's name before its words.
   std::unexpected<Error> failed(dispatch::TransportEnd transport, Error error);
   std::unexpected<Error> failed(dispatch::TransportEnd transport, std::string_view words);
+  std::unexpected<Error> failed_as_slow();
   std::unexpected<Error> reported(std::string_view where, const wire::ErrorWords& words, std::string_view message);
 
   const CallContext& context_;

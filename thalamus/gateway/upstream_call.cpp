@@ -10,6 +10,7 @@
 #include "thalamus/gateway/upstream_target.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/wire/json_splice.h"
+#include "thalamus/wire/translate.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -34,12 +35,15 @@ class UpstreamCall final : public Call {
         call_(*target.controls, request_of(context), context.rng) {}
 
   net::Awaitable<Status> begin() override {
+    const Nanoseconds begun = now();
     Status made = make_body();
     if (!made) {
+      facts_.called = false;
       facts_.retryable = true;
       co_return made;
     }
     wire::add_members(body_, target_.extra_body);
+    facts_.encoding = now() - begun;
     TargetStep step = call_.next(happened(TargetEvent::Kind::kStart), now());
     for (;;) {
       switch (step.kind) {
@@ -122,9 +126,9 @@ class UpstreamCall final : public Call {
       weaker.reasoning_effort.clear();
       weaker.reasoning_tokens.reset();
       request = &weaker;
-      facts_.losses.push_back({"reasoning", "the target does not state the ability `reasoning_effort`"});
+      facts_.losses.push_back({"request.reasoning_effort", "the target does not state the ability `reasoning_effort`"});
     }
-    body_ = target_.format->encode_request(*request, target_.model_id, &facts_.losses);
+    body_ = wire::translate(context_.format, context_.body, *request, *target_.format, target_.model_id, facts_.losses);
     if (!context_.strict || facts_.losses.empty()) return {};
     facts_.client_fault = true;
     const wire::Loss& first = facts_.losses.front();
@@ -220,15 +224,20 @@ class UpstreamCall final : public Call {
     facts_.operators_fault = verdict.failure == dispatch::FailureClass::kKeyDead ||
                              verdict.failure == dispatch::FailureClass::kNotThere || every_key_is_dead();
     facts_.retry_after = verdict.retry_after;
-    const Try* last = nullptr;
-    for (const auto& made : tries_)
-      if (made->over && !made->result && !made->dropped) last = made.get();
+    const Try* last = nullptr;  // that was made
+    const Try* told = nullptr;  // that has failed by itself
+    for (const auto& made : tries_) {
+      if (!made->pending) last = made.get();
+      if (made->over && !made->result && !made->dropped) told = made.get();
+    }
+    if (told != nullptr) last = told;
+    facts_.called = last != nullptr;
     if (last != nullptr) {
       facts_.status = last->attempt.facts().status;
       list_earlier(last);
     }
     if (call_.error()) return std::unexpected(*call_.error());
-    if (last != nullptr) return std::unexpected(last->result.error());
+    if (told != nullptr) return std::unexpected(told->result.error());
     if (verdict.failure == dispatch::FailureClass::kCancelled)
       return fail(ErrorKind::kCancelled, "{}: the client went away", target_.name);
     if (every_key_is_dead())
@@ -249,8 +258,10 @@ class UpstreamCall final : public Call {
   void take_facts() {
     const Try& won = *tries_[winner_];
     wire::Losses losses = std::move(facts_.losses);
+    const Nanoseconds encoding = facts_.encoding;
     facts_ = won.attempt.facts();
     facts_.losses = std::move(losses);
+    facts_.encoding = encoding;
     list_earlier(&won);
   }
 

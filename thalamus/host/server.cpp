@@ -363,7 +363,7 @@ class Server {
                     .logprob = {}},
                    frames);
     }
-    writer.end({.finish = end->finish, .stop_sequence = {}, .usage = end->usage}, frames);
+    writer.end({.finish = end->finish, .usage = end->usage}, frames);
   }
 
   [[nodiscard]] static core::Answer with_head(core::Answer answer, const core::Answer& head) {

@@ -28,6 +28,7 @@ struct RequestsLine {
   double rate = 10;
   double seconds = 10;
   std::int64_t sessions = 0;
+  std::int64_t prompt_bytes = 0;
   double deadline_ms = 0;
   double gone = 0;
   double patience_ms = 1'000;
@@ -38,6 +39,7 @@ struct RequestsLine {
     visit("rate", rate, Number{1e-3, 1e5}, "requests a second");
     visit("seconds", seconds, Number{0, kDayS}, "how long they come");
     visit("sessions", sessions, Whole{0, 1'000'000}, "that they belong to; 0: none");
+    visit("prompt_bytes", prompt_bytes, Whole{0, 1'000'000}, "of each prompt, at least");
     visit("deadline_ms", deadline_ms, Number{0, kDayMs}, "of each; 0: none");
     visit("gone", gone, Number{0, 1}, "chance that a client leaves early");
     visit("patience_ms", patience_ms, Number{0.001, kDayMs}, "of such a client, at most");
@@ -175,6 +177,7 @@ class CaseReader {
     requests.rate_per_s = parsed.rate;
     requests.seconds = parsed.seconds;
     requests.sessions = parsed.sessions;
+    requests.prompt_bytes = parsed.prompt_bytes;
     if (parsed.deadline_ms > 0) requests.deadline = from_ms(parsed.deadline_ms);
     requests.client_gone = parsed.gone;
     requests.patience_ms = parsed.patience_ms;

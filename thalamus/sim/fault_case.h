@@ -72,6 +72,7 @@ struct FaultRequests {
   double seconds = 10;
   dispatch::AnswerShape shape = dispatch::AnswerShape::kStream;
   std::int64_t sessions = 0;            ///< requests belong to one of so many; 0: to none
+  std::int64_t prompt_bytes = 0;        ///< of every prompt, or as many as it takes to tell it from the others
   std::optional<Nanoseconds> deadline;  ///< x-thalamus-deadline-ms
   double client_gone = 0;               ///< chance that a client leaves after a time drawn up to `patience_ms`
   double patience_ms = 1'000;

@@ -134,7 +134,7 @@ class FaultSimulation {
     asked.arrived = request.arrived;
     asked.client.whole = case_.requests.deadline;
     asked.shape = case_.requests.shape;
-    asked.affinity = affinity_of(index);
+    asked.affinity = affinity_of(index, turn.target);
     asked.rest =
         turn.target + 1 < case_.targets.size() ? dispatch::PlanRest::kMoreTargets : dispatch::PlanRest::kLastTarget;
     turn.attempts.clear();
@@ -143,11 +143,14 @@ class FaultSimulation {
     drive(index, {.kind = TargetEvent::Kind::kStart, .attempt = 0, .verdict = {}});
   }
 
-  // As the gateway has it: of the session, or of how the prompt begins, and here every prompt begins differently.
-  [[nodiscard]] std::uint64_t affinity_of(std::size_t index) const {
+  // As the gateway has it: of the session, or of how a long prompt begins, and here every prompt begins differently.
+  [[nodiscard]] std::optional<std::uint64_t> affinity_of(std::size_t index, std::size_t target) const {
     constexpr std::uint64_t kPrompts = 0x70726f6d70747321;
     const auto& session = run_.requests[index].session;
-    return session ? base::mix64(*session) : base::mix64(kPrompts + index);
+    if (session) return base::mix64(*session);
+    const auto bytes = static_cast<std::size_t>(case_.requests.prompt_bytes);
+    if (bytes < controls_[target]->endpoints->affinity_prefix_bytes()) return std::nullopt;
+    return base::mix64(kPrompts + index);
   }
 
   void drive(std::size_t index, TargetEvent event) {

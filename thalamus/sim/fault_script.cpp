@@ -47,7 +47,7 @@ struct Flow {
 };
 
 // The guard, the silence and the end of the time, whichever ends a stream first. As in the gateway the guard looks when
-// a piece comes; until then the silence counts.
+// a piece comes, and the wait for one ends where the guard would give up whatever came.
 void watch_stream(AttemptScript& script, const Flow& flow, const FaultTarget& target,
                   const dispatch::AttemptLimits& limits) {
   dispatch::SlowStreamGuard guard(target.slow_stream);
@@ -56,9 +56,11 @@ void watch_stream(AttemptScript& script, const Flow& flow, const FaultTarget& ta
   guard.add(first, 1);
   for (double unit = 1; unit <= flow.units || flow.units == 0; unit += 1) {
     const Nanoseconds at = first + span(unit * flow.seconds_a_unit);
-    const Nanoseconds horizon = std::min({at, script.end, limits.end_by, last + limits.idle});
+    const Nanoseconds slow = guard.too_slow_from().value_or(Nanoseconds{INT64_MAX});
+    const Nanoseconds horizon = std::min({at, script.end, limits.end_by, last + limits.idle, slow});
     if (horizon != at) {
       if (horizon == script.end) return;
+      if (horizon == slow) return fail_at(script, slow, TransportEnd::kSlowStream);
       return fail_at(script, horizon,
                      horizon == limits.end_by ? TransportEnd::kTotalTimeout : TransportEnd::kIdleTimeout);
     }

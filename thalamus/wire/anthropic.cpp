@@ -48,11 +48,11 @@ void write_id(base::JsonWriter& writer, std::string_view key, const ModelEntry* 
 
 }  // namespace
 
-std::string encode_anthropic_models(std::span<const ModelEntry> models) {
+std::string encode_anthropic_models(std::span<const ModelEntry> models, bool has_more) {
   base::JsonWriter writer;
   writer.begin_object().key("data").begin_array();
   for (const ModelEntry& model : models) write_model(writer, model);
-  writer.end_array().field("has_more", false);
+  writer.end_array().field("has_more", has_more);
   write_id(writer, "first_id", models.empty() ? nullptr : &models.front());
   write_id(writer, "last_id", models.empty() ? nullptr : &models.back());
   writer.end_object();

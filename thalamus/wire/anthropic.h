@@ -12,7 +12,7 @@
 namespace thalamus::wire {
 
 /// GET /v1/models and /v1/models/{id} as Anthropic's clients read them.
-[[nodiscard]] std::string encode_anthropic_models(std::span<const ModelEntry> models);
+[[nodiscard]] std::string encode_anthropic_models(std::span<const ModelEntry> models, bool has_more = false);
 [[nodiscard]] std::string encode_anthropic_model(const ModelEntry& model);
 
 /// The body of /v1/messages/count_tokens: a request that need not say how long the answer may be. Errors as `decode`'s.

@@ -25,8 +25,10 @@ enum class Purpose : std::uint8_t { kAnswer, kCount };
 
 class RequestDecoder {
  public:
-  RequestDecoder(std::string_view body, const DecodeLimits& limits, Purpose purpose) noexcept
-      : limits_(limits), purpose_(purpose), cursor_(body, limits.depth_max) {}
+  RequestDecoder(std::string_view body, const DecodeLimits& limits, Purpose purpose, BodyPlaces* places) noexcept
+      : limits_(limits), purpose_(purpose), cursor_(body, limits.depth_max), notes_(request_, places) {
+    notes_.field("stop", Place(root_, "stop_sequences"));
+  }
 
   Result<core::Request> decode() {
     CHECK_OK(read());
@@ -56,7 +58,7 @@ class RequestDecoder {
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      if (cursor_.peek() != JsonKind::kNull) unread_.add(key);
+      if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(root_, key));
       return skip_value(cursor_, root_);
     });
   }
@@ -72,8 +74,15 @@ class RequestDecoder {
       return fail_at("body.max_tokens", ErrorKind::kInvalidInput,
                      "missing; say how many tokens the answer may have at most, such as 1024");
     CHECK_OK(check_tool_choice(request_, {"body.tool_choice.type", "body.tool_choice.name", "any"}));
-    if (!system_.parts.empty()) request_.messages.insert(request_.messages.begin(), std::move(system_));
+    if (!system_.parts.empty()) {
+      request_.messages.insert(request_.messages.begin(), std::move(system_));
+      if (BodyPlaces* const places = notes_.places())
+        places->messages().insert(places->messages().begin(), {"system", {}, {}});
+    }
     // Without a stated effort an adaptive model thinks as hard as it can.
+    const bool stated = !request_.reasoning_effort.empty() && !request_.reasoning_tokens;
+    if (BodyPlaces* const places = notes_.places())
+      places->field("reasoning_effort", places->path_of(stated ? "request.effort" : "request.thinking"));
     if (adaptive_ && request_.reasoning_effort.empty()) request_.reasoning_effort = "high";
     request_.include_usage = true;
     return std::move(request_);
@@ -95,7 +104,7 @@ class RequestDecoder {
       if (turns == limits_.messages_max)
         return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} messages; shorten the conversation",
                        limits_.messages_max);
-      CHECK_OK(read_turn(cursor_, Place(place, turns), unread_, request_.messages));
+      CHECK_OK(read_turn(cursor_, Place(place, turns), notes_, request_.messages));
     }
     CHECK_OK(left(cursor_, place));
     if (turns == 0)
@@ -106,7 +115,7 @@ class RequestDecoder {
 
   // 0 fills the prompt cache without an answer.
   Status max_tokens(const Place& place) { return read_count(cursor_, place, 0, request_.max_output_tokens.emplace()); }
-  Status system(const Place& place) { return read_system(cursor_, place, unread_, system_); }
+  Status system(const Place& place) { return read_system(cursor_, place, notes_, system_); }
   Status stream(const Place& place) { return read_flag(cursor_, place, request_.stream); }
   Status temperature(const Place& place) {
     return read_real(cursor_, place, kTemperature, request_.temperature.emplace());
@@ -127,7 +136,7 @@ class RequestDecoder {
     if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "an array of tools");
     CHECK_OK(enter_array(cursor_, place));
     for (std::size_t i = 0; cursor_.next_element(); ++i)
-      CHECK_OK(read_anthropic_tool(cursor_, Place(place, i), unread_, request_.tools.emplace_back()));
+      CHECK_OK(read_anthropic_tool(cursor_, Place(place, i), notes_, request_.tools.emplace_back()));
     return left(cursor_, place);
   }
 
@@ -148,7 +157,7 @@ class RequestDecoder {
         CHECK_OK(read_flag(cursor_, Place(place, "disable_parallel_tool_use"), disabled));
         request_.parallel_tool_calls = !disabled;
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(pass(place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
@@ -177,13 +186,14 @@ class RequestDecoder {
       } else if (key == "budget_tokens" && cursor_.peek() != JsonKind::kNull) {
         CHECK_OK(read_count(cursor_, Place(place, "budget_tokens"), kThinkingTokensMin, budget.emplace()));
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(pass(place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
     const auto* const row = std::find(kThinkingTypes.begin(), kThinkingTypes.end(), type.value_or(""));
     if (row == kThinkingTypes.end()) return missing_or_not_among(Place(place, "type"), type, kThinkingTypes);
     adaptive_ = type == "adaptive";
+    notes_.field("thinking", place);
     if (type == "disabled") request_.reasoning_tokens = 0;
     if (type != "enabled") return {};
     if (!budget) return missing(place, "budget_tokens", "the most tokens to think with, at least 1024");
@@ -204,10 +214,14 @@ class RequestDecoder {
         if (pass_null(cursor_)) continue;
         std::string& effort = request_.reasoning_effort;
         CHECK_OK(read_text(cursor_, Place(place, "effort"), effort));
+        notes_.field("effort", Place(place, "effort"));
         // The words that every protocol knows end at "high".
-        if (effort == "xhigh" || effort == "max") effort = "high";
+        if (effort == "xhigh" || effort == "max") {
+          effort = "high";
+          notes_.unread(Place(place, "effort"));
+        }
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(pass(place, key));
       }
     }
     return left(cursor_, place);
@@ -229,12 +243,13 @@ class RequestDecoder {
         if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, at, "a JSON schema object");
         if (!cursor_.skip(schema)) return malformed(cursor_, at);
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(pass(place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
     if (type != "json_schema") return missing_or_not_among(Place(place, "type"), type, kOutputFormats);
     if (schema.empty()) return missing(place, "schema", "a JSON schema object");
+    notes_.field("response_format", place);
     request_.response_format = core::ResponseFormat::kJsonSchema;
     request_.response_schema = std::string(schema);
     request_.response_strict = true;
@@ -250,12 +265,18 @@ class RequestDecoder {
       CHECK_OK(own.check(place, key, kNames));
       std::string* const out = key == "user_id" ? &request_.user : key == "task" ? &request_.task_hint : nullptr;
       if (out == nullptr) {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(pass(place, key));
       } else if (!pass_null(cursor_)) {
         CHECK_OK(read_text(cursor_, Place(place, key), *out));
       }
     }
     return left(cursor_, place);
+  }
+
+  /// A member that no field holds.
+  Status pass(const Place& place, std::string_view key) {
+    if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(place, key));
+    return skip_value(cursor_, place);
   }
 
   Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
@@ -266,19 +287,25 @@ class RequestDecoder {
   Place root_{"body"};
   core::Request request_;
   core::Message system_;
-  Unread unread_{request_.unread};
+  BodyNotes notes_;
   bool adaptive_ = false;
 };
 
-Result<core::Request> decode_for(Purpose purpose, std::string_view body, const DecodeLimits& limits) {
+Result<core::Request> decode_for(Purpose purpose, std::string_view body, const DecodeLimits& limits,
+                                 BodyPlaces* places = nullptr) {
   CHECK_OK(check_body(body, limits));
-  return RequestDecoder(body, limits, purpose).decode();
+  return RequestDecoder(body, limits, purpose, places).decode();
 }
 
 }  // namespace
 
 Result<core::Request> Anthropic::decode(std::string_view body, const DecodeLimits& limits) const {
   return decode_for(Purpose::kAnswer, body, limits);
+}
+
+void Anthropic::name_losses(std::string_view body, Losses& losses) const {
+  BodyPlaces places;
+  if (decode_for(Purpose::kCount, body, kNoLimits, &places)) places.name(losses);
 }
 
 Result<core::Request> decode_count_tokens(std::string_view body, const DecodeLimits& limits) {

@@ -126,7 +126,7 @@ class EventWriter final : public StreamWriter {
     pump(out, true);
     JsonWriter writer = event("message_delta");
     writer.key("delta").begin_object();
-    write_stop(writer, stop_reason(tail.finish, calls_ > 0, refused_, !tail.stop_sequence.empty()), tail.stop_sequence);
+    write_stop(writer, stop_reason(tail.finish, calls_ > 0, refused_, false), {});
     writer.end_object();
     if (tail.usage.known) {
       write_usage(writer, tail.usage);

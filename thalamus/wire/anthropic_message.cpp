@@ -24,8 +24,9 @@ struct Blocks {
   std::vector<Part> parts;
   std::vector<core::ToolCall> calls;
   std::vector<core::Message> results;
-  std::string call_place;    // of the first call
-  std::string result_place;  // of the first result
+  std::string call_place;                    // of the first call
+  std::string result_place;                  // of the first result
+  std::vector<MessagePlaces> result_places;  // of each result, where somebody asks
 };
 
 /// What lies under `source`.
@@ -39,7 +40,7 @@ struct Source {
 
 class BlockReader {
  public:
-  BlockReader(JsonCursor& cursor, Unread& unread) noexcept : cursor_(cursor), unread_(unread) {}
+  BlockReader(JsonCursor& cursor, BodyNotes& notes) noexcept : cursor_(cursor), notes_(notes) {}
 
   /// A string, or an array of blocks.
   Status content(const Place& at, Blocks& out) {
@@ -93,8 +94,8 @@ class BlockReader {
     while (cursor_.next_member(key)) {
       CHECK_OK(common.check(at, key, kType));
       CHECK_OK(own.check(at, key, names));
-      if (key == "cache_control" && cursor_.peek() == JsonKind::kObject) unread_.add("cache_control");
-      if (key == "citations" && cursor_.peek() == JsonKind::kObject) unread_.add("citations");
+      const bool lost = key == "cache_control" || key == "citations";
+      if (lost && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(at, key));
       TRY(const bool passed, member(key));
       if (!passed) CHECK_OK(skip_value(cursor_, at));
     }
@@ -188,6 +189,7 @@ class BlockReader {
     result.tool_call_id = *std::move(id);
     result.parts = std::move(inner.parts);
     if (out.results.empty()) out.result_place = at.text();
+    if (notes_.places() != nullptr) out.result_places.push_back({path_of(at), path_of(Place(at, "is_error")), {}});
     out.results.push_back(std::move(result));
     return {};
   }
@@ -229,8 +231,7 @@ class BlockReader {
         CHECK_OK(read_source(Place(at, "source"), types, source.emplace()));
         return true;
       }
-      if (key == "context" && cursor_.peek() == JsonKind::kString)
-        unread_.add(Place(at, "context").text().substr(std::string_view("body.").size()));
+      if (key == "context" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(at, "context"));
       if (key != "title" || cursor_.peek() != JsonKind::kString) return false;
       CHECK_OK(read_text(cursor_, Place(at, "title"), title));
       return true;
@@ -326,12 +327,12 @@ class BlockReader {
   }
 
   JsonCursor& cursor_;
-  Unread& unread_;
+  BodyNotes& notes_;
 };
 
 }  // namespace
 
-Status read_turn(JsonCursor& cursor, const Place& place, Unread& unread, std::vector<core::Message>& out) {
+Status read_turn(JsonCursor& cursor, const Place& place, BodyNotes& notes, std::vector<core::Message>& out) {
   static constexpr std::array<std::string_view, 2> kNames{"role", "content"};
   CHECK_OK(enter_object(cursor, place));
   MembersOnce own;
@@ -348,7 +349,7 @@ Status read_turn(JsonCursor& cursor, const Place& place, Unread& unread, std::ve
       if (row == kRoleNames.end()) return not_among(at, name, kRoleNames);
       role = kRoles[static_cast<std::size_t>(row - kRoleNames.begin())];
     } else if (key == "content") {
-      CHECK_OK(BlockReader(cursor, unread).content(Place(place, "content"), blocks.emplace()));
+      CHECK_OK(BlockReader(cursor, notes).content(Place(place, "content"), blocks.emplace()));
     } else {
       CHECK_OK(skip_value(cursor, place));
     }
@@ -365,6 +366,10 @@ Status read_turn(JsonCursor& cursor, const Place& place, Unread& unread, std::ve
     return fail_at(Place(place, "content").text(), ErrorKind::kInvalidInput,
                    "expected a string or at least one content block, got []");
   for (core::Message& result : blocks->results) out.push_back(std::move(result));
+  if (BodyPlaces* const places = notes.places()) {
+    for (MessagePlaces& result : blocks->result_places) places->messages().push_back(std::move(result));
+    if (!only_results) places->messages().push_back({path_of(place), {}, {}});
+  }
   if (only_results) return {};
   core::Message& message = out.emplace_back();
   message.role = *role;
@@ -373,9 +378,9 @@ Status read_turn(JsonCursor& cursor, const Place& place, Unread& unread, std::ve
   return {};
 }
 
-Status read_system(JsonCursor& cursor, const Place& place, Unread& unread, core::Message& out) {
+Status read_system(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::Message& out) {
   Blocks blocks;
-  CHECK_OK(BlockReader(cursor, unread).content(place, blocks));
+  CHECK_OK(BlockReader(cursor, notes).content(place, blocks));
   const std::string& wrong = blocks.calls.empty() ? blocks.result_place : blocks.call_place;
   if (!wrong.empty())
     return fail_at(wrong, ErrorKind::kInvalidInput, "expected a text block, got a {} block",

@@ -9,31 +9,23 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/core/request.h"
 #include "thalamus/wire/body_edits.h"
+#include "thalamus/wire/body_notes.h"
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/losses.h"
 
 namespace thalamus::wire {
-
-/// What the readers pass that no field of the request holds, each name once.
-class Unread {
- public:
-  explicit Unread(std::vector<std::string>& names) noexcept : names_(names) {}
-  void add(std::string_view name);
-
- private:
-  std::vector<std::string>& names_;
-};
 
 /// "missing; expected a string" at `at.member`.
 [[nodiscard]] std::unexpected<Error> missing(const Place& at, std::string_view member, std::string_view expected);
 
 /// One element of `messages`. A user's turn becomes its tool results, a message each, and then the rest; the parts keep
 /// the client's own places.
-[[nodiscard]] Status read_turn(JsonCursor& cursor, const Place& place, Unread& unread, std::vector<core::Message>& out);
+[[nodiscard]] Status read_turn(JsonCursor& cursor, const Place& place, BodyNotes& notes,
+                               std::vector<core::Message>& out);
 /// `system`: a string or text blocks.
-[[nodiscard]] Status read_system(JsonCursor& cursor, const Place& place, Unread& unread, core::Message& out);
+[[nodiscard]] Status read_system(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::Message& out);
 /// A tool of the client's own, or one that is defined or run by the provider and is kept as it is spelt.
-[[nodiscard]] Status read_anthropic_tool(JsonCursor& cursor, const Place& place, Unread& unread,
+[[nodiscard]] Status read_anthropic_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes,
                                          core::ToolDefinition& out);
 
 /// "system" and "messages", as members of the object that is open in `writer`.

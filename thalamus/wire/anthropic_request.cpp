@@ -52,13 +52,12 @@ class RequestWriter {
     sampling();
     if (!request_.user.empty()) writer_.key("metadata").begin_object().field("user_id", request_.user).end_object();
     if (request_.stream) writer_.field("stream", true);
-    losses_.add_unread(request_);
     writer_.end_object();
     return writer_.take();
   }
 
  private:
-  static constexpr std::string_view kEffort = "reasoning_effort";
+  static constexpr std::string_view kEffort = "request.reasoning_effort";
 
   /// The tokens to think with; 0 where the request does not ask for it or the protocol does not allow it.
   std::uint32_t thinking_budget() {
@@ -136,7 +135,7 @@ class RequestWriter {
   void response_format() {
     if (request_.response_format == core::ResponseFormat::kText) return;
     if (request_.response_schema.empty() || request_.response_format == core::ResponseFormat::kJsonObject) {
-      losses_.add("response_format", "JSON without a schema cannot be asked for; the prompt alone says it");
+      losses_.add("request.response_format", "JSON without a schema cannot be asked for; the prompt alone says it");
       return;
     }
     writer_.key("output_config").begin_object().key("format").begin_object().field("type", "json_schema");
@@ -148,25 +147,25 @@ class RequestWriter {
     if (request_.temperature) {
       const double temperature = std::min(*request_.temperature, 1.0);
       if (thinks && *request_.temperature != 1.0) {
-        losses_.add("temperature", "a model that thinks takes none but 1");
+        losses_.add("request.temperature", "a model that thinks takes none but 1");
       } else {
-        if (temperature != *request_.temperature) losses_.add("temperature", "at most 1: 1 is asked for");
+        if (temperature != *request_.temperature) losses_.add("request.temperature", "at most 1: 1 is asked for");
         if (!thinks) writer_.field("temperature", temperature);
       }
     }
     top_p(thinks);
     stop();
-    if (request_.seed) losses_.add("seed", "answers cannot be made repeatable");
-    if (request_.logprobs) losses_.add("logprobs", "log-probabilities are not given");
+    if (request_.seed) losses_.add("request.seed", "answers cannot be made repeatable");
+    if (request_.logprobs) losses_.add("request.logprobs", "log-probabilities are not given");
   }
 
   // Current models take one of temperature and top_p; 1 is what both mean by default.
   void top_p(bool thinks) {
     if (!request_.top_p || *request_.top_p >= 1) return;
     if (request_.temperature && !thinks) {
-      losses_.add("top_p", "models take one of temperature and top_p: temperature is kept");
+      losses_.add("request.top_p", "models take one of temperature and top_p: temperature is kept");
     } else if (thinks && *request_.top_p < kThinkingTopPMin) {
-      losses_.add("top_p", "a model that thinks takes no less than 0.95");
+      losses_.add("request.top_p", "a model that thinks takes no less than 0.95");
     } else {
       writer_.field("top_p", *request_.top_p);
     }
@@ -176,7 +175,7 @@ class RequestWriter {
     bool any = false;
     for (std::size_t i = 0; i < request_.stop.size(); ++i) {
       if (is_blank(request_.stop[i])) {
-        losses_.add(fmt::format("stop[{}]", i), "a stop sequence of nothing but white space is refused");
+        losses_.add(fmt::format("request.stop[{}]", i), "a stop sequence of nothing but white space is refused");
         continue;
       }
       if (!any) writer_.key("stop_sequences").begin_array();

@@ -1,5 +1,4 @@
-// Tools of a messages request, what the readers note on the way, and the spellings that both directions share.
-#include <algorithm>
+// Tools of a messages request, and the spellings that both directions share.
 #include <array>
 
 #include "thalamus/base/json_writer.h"
@@ -9,8 +8,6 @@
 namespace thalamus::wire {
 namespace {
 
-constexpr std::size_t kUnreadMax = 32;
-constexpr std::size_t kUnreadBytesMax = 64;
 constexpr std::string_view kForeignMark = "thalamus.1.";
 
 }  // namespace
@@ -19,13 +16,7 @@ std::unexpected<Error> missing(const Place& at, std::string_view member, std::st
   return fail_at(Place(at, member).text(), ErrorKind::kInvalidInput, "missing; expected {}", expected);
 }
 
-void Unread::add(std::string_view name) {
-  name = name.substr(0, kUnreadBytesMax);
-  if (names_.size() < kUnreadMax && std::find(names_.begin(), names_.end(), name) == names_.end())
-    names_.emplace_back(name);
-}
-
-Status read_anthropic_tool(JsonCursor& cursor, const Place& place, Unread& unread, core::ToolDefinition& out) {
+Status read_anthropic_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::ToolDefinition& out) {
   static constexpr std::array<std::string_view, 5> kNames{"type", "name", "description", "input_schema", "strict"};
   JsonCursor whole = cursor;
   CHECK_OK(enter_object(cursor, place));
@@ -52,7 +43,7 @@ Status read_anthropic_tool(JsonCursor& cursor, const Place& place, Unread& unrea
       if (!cursor.skip(raw)) return malformed(cursor, at);
       out.parameters = std::string(raw);
     } else {
-      if (key == "cache_control") unread.add("cache_control");
+      if (key == "cache_control") notes.unread(Place(place, key));
       CHECK_OK(skip_value(cursor, place));
     }
   }

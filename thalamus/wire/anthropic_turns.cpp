@@ -30,6 +30,8 @@ struct Turn {
   bool assistant = false;
   std::vector<Block> results;
   std::vector<Block> others;
+  std::size_t begins = 0;  ///< the message of the request that it begins with
+  std::size_t ends = 0;
 };
 
 Block text_block(std::string_view text) {
@@ -46,13 +48,14 @@ class TurnBuilder {
   void build() {
     for (std::size_t i = 0; i < request_.messages.size(); ++i) message(request_.messages[i], i);
     if (turns_.empty() && !system_.empty()) {
-      losses_.add("messages", "a conversation needs a user's turn: the system prompt stands as one");
-      turns_.push_back({false, {}, std::move(system_)});
+      losses_.add("request.messages[0]", "a conversation needs a user's turn: the system prompt stands as one");
+      turns_.push_back({false, {}, std::move(system_), 0, 0});
       system_.clear();
     }
     if (!turns_.empty() && turns_.front().assistant) {
-      losses_.add("messages[0]", "a conversation begins with the user: a short turn stands before the assistant's");
-      turns_.insert(turns_.begin(), Turn{false, {}, {text_block("(the conversation goes on)")}});
+      losses_.add(place_of(turns_.front().begins),
+                  "a conversation begins with the user: a short turn stands before the assistant's");
+      turns_.insert(turns_.begin(), Turn{false, {}, {text_block("(the conversation goes on)")}, 0, 0});
     }
     trim_last();
   }
@@ -84,24 +87,28 @@ class TurnBuilder {
     writer.end_array();
   }
 
-  Turn& turn(bool assistant) {
-    if (turns_.empty() || turns_.back().assistant != assistant) turns_.push_back({assistant, {}, {}});
+  static std::string place_of(std::size_t message) { return fmt::format("request.messages[{}]", message); }
+
+  Turn& turn(bool assistant, std::size_t message) {
+    if (turns_.empty() || turns_.back().assistant != assistant) turns_.push_back({assistant, {}, {}, message, message});
+    turns_.back().ends = message;
     return turns_.back();
   }
 
   void message(const core::Message& message, std::size_t index) {
-    const std::string where = fmt::format("messages[{}]", index);
+    const std::string where = place_of(index);
     std::vector<Block> blocks;
     for (const core::Part& part : message.parts) add_part(part, message.role, where, blocks);
     if (message.role == Role::kSystem) {
       if (!turns_.empty() && !blocks.empty()) losses_.add(where, "system messages are moved to the front");
       for (Block& block : blocks) system_.push_back(std::move(block));
     } else if (message.role == Role::kTool) {
-      turn(false).results.push_back(tool_result(message, blocks));
+      turn(false, index).results.push_back(tool_result(message, blocks));
     } else {
-      for (const core::ToolCall& call : message.tool_calls) blocks.push_back(tool_use(call, where));
+      for (std::size_t i = 0; i < message.tool_calls.size(); ++i)
+        blocks.push_back(tool_use(message.tool_calls[i], where, i));
       if (blocks.empty()) return;
-      Turn& target = turn(message.role == Role::kAssistant);
+      Turn& target = turn(message.role == Role::kAssistant, index);
       for (Block& block : blocks) target.others.push_back(std::move(block));
     }
   }
@@ -194,10 +201,12 @@ class TurnBuilder {
     return {writer.take()};
   }
 
-  Block tool_use(const core::ToolCall& call, const std::string& where) {
+  Block tool_use(const core::ToolCall& call, const std::string& where, std::size_t index) {
     bool wrapped = false;
     const std::string input = tool_input(call.arguments, wrapped);
-    if (wrapped) losses_.add(where, "arguments that are no JSON object stand as text under \"input\"");
+    if (wrapped)
+      losses_.add(fmt::format("{}.arguments[{}]", where, index),
+                  "arguments that are no JSON object stand as text under \"input\"");
     JsonWriter writer;
     writer.begin_object().field("type", "tool_use").field("id", call_id(call.id)).field("name", call.name);
     writer.key("input").raw(input).end_object();
@@ -247,7 +256,7 @@ class TurnBuilder {
     if (!last.is_text) return;
     const auto end = last.text.find_last_not_of(" \t\r\n");
     if (end + 1 == last.text.size()) return;
-    losses_.add("messages", "white space at the end of the last turn is refused");
+    losses_.add(place_of(turns_.back().ends), "white space at the end of the last turn is refused");
     last = text_block(last.text.substr(0, end + 1));
   }
 

@@ -1,6 +1,7 @@
 /// What is asked of every client's body, whatever its protocol. Internal to this folder.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,11 @@
 #include "thalamus/wire/json_value.h"
 
 namespace thalamus::wire {
+
+/// Of a body that was decoded once already.
+inline constexpr DecodeLimits kNoLimits{.body_bytes_max = std::numeric_limits<std::size_t>::max(),
+                                        .depth_max = kJsonDepthMax,
+                                        .messages_max = std::numeric_limits<std::size_t>::max()};
 
 /// kTooLarge past the limit; kInvalidInput on an empty body and on one that begins with a byte order mark.
 [[nodiscard]] Status check_body(std::string_view body, const DecodeLimits& limits);

@@ -66,7 +66,6 @@ struct StreamHead {
 /// What is known only at the end of a streamed answer.
 struct StreamEnd {
   core::Finish finish = core::Finish::kStop;
-  std::string stop_sequence;
   core::Usage usage;
 };
 
@@ -130,9 +129,13 @@ class Format {
 
   // The client's side.
   [[nodiscard]] virtual Result<std::string> forward(std::string_view body, const ForwardEdits& edits) const = 0;
-  /// `losses`, where not null, gets what this protocol cannot say.
+  /// `losses`, where not null, gets what this protocol cannot say of the request's fields, as "request.stop[0]", and of
+  /// its parts, at their own places. `translate` does this, names the places and tells what no field holds.
   [[nodiscard]] virtual std::string encode_request(const core::Request& request, std::string_view model,
                                                    Losses* losses = nullptr) const = 0;
+  /// Gives losses that name a field of the request ("request.stop[0]") the path that spells it in `body`, which decodes
+  /// to that request.
+  virtual void name_losses(std::string_view /*body*/, Losses& /*losses*/) const {}
   [[nodiscard]] virtual Result<AnswerFacts> read_answer(std::string_view body) const = 0;
   [[nodiscard]] virtual std::unique_ptr<StreamReader> read_stream() const = 0;
   /// The human part of an upstream's error body, whatever its shape; bounded to 500 bytes.

@@ -23,11 +23,7 @@ void LossList::add(const core::Part& part, std::string_view fallback, std::strin
 
 void LossList::add_tool(std::size_t index, const core::ToolDefinition& tool) {
   if (losses_ != nullptr)
-    add(fmt::format("tools[{}]", index), fmt::format("'{}' is run by its own provider only", tool.name));
-}
-
-void LossList::add_unread(const core::Request& request) {
-  for (const std::string& member : request.unread) add(member, "no counterpart in the target's protocol");
+    add(fmt::format("request.tools[{}]", index), fmt::format("'{}' is run by its own provider only", tool.name));
 }
 
 std::string quoted_raw(std::string_view data) { return fmt::format("\"{}\"", data); }

@@ -15,13 +15,12 @@ namespace thalamus::wire {
 class LossList {
  public:
   explicit LossList(Losses* losses) noexcept : losses_(losses) {}
+  /// `path` names a field of the request: "request.stop[0]".
   void add(std::string path, std::string_view reason);
-  /// At the part's own place; `fallback` where it has none.
+  /// At the part's own place; `fallback`, its message's, where it has none.
   void add(const core::Part& part, std::string_view fallback, std::string_view reason);
   /// A tool that another provider runs.
   void add_tool(std::size_t index, const core::ToolDefinition& tool);
-  /// Every member that no field of the request holds.
-  void add_unread(const core::Request& request);
 
  private:
   Losses* losses_;

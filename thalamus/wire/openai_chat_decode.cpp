@@ -1,4 +1,6 @@
 // A chat completions request -> core::Request: the top-level members. Messages and tools have their own source.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -6,6 +8,7 @@
 #include "thalamus/base/text.h"
 #include "thalamus/wire/body_check.h"
 #include "thalamus/wire/body_members.h"
+#include "thalamus/wire/body_notes.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/openai_chat_format.h"
@@ -17,14 +20,12 @@ namespace {
 constexpr NumberRange kTemperature{0, 2, "a number from 0 to 2"};
 constexpr NumberRange kTopP{0, 1, "a number from 0 to 1"};
 constexpr std::uint32_t kLogprobsMax = 20;
-constexpr std::size_t kUnreadMax = 32;
-constexpr std::size_t kUnreadBytesMax = 64;
 constexpr std::array<std::string_view, 3> kResponseFormats{"text", "json_object", "json_schema"};
 
 class RequestDecoder {
  public:
-  RequestDecoder(std::string_view body, const DecodeLimits& limits) noexcept
-      : limits_(limits), cursor_(body, limits.depth_max) {}
+  RequestDecoder(std::string_view body, const DecodeLimits& limits, BodyPlaces* places) noexcept
+      : limits_(limits), cursor_(body, limits.depth_max), notes_(request_, places) {}
 
   Result<core::Request> decode() {
     CHECK_OK(read());
@@ -33,7 +34,7 @@ class RequestDecoder {
 
  private:
   // Only members that the gateway or a local target acts on; all others pass unread.
-  static constexpr std::array<BodyMember<RequestDecoder>, 21> members() noexcept {
+  static constexpr std::array<BodyMember<RequestDecoder>, 22> members() noexcept {
     return {{{"model", &RequestDecoder::model},
              {"messages", &RequestDecoder::messages},
              {"stream", &RequestDecoder::stream},
@@ -52,6 +53,7 @@ class RequestDecoder {
              {"logprobs", &RequestDecoder::logprobs},
              {"top_logprobs", &RequestDecoder::top_logprobs},
              {"tool_choice", &RequestDecoder::tool_choice},
+             {"function_call", &RequestDecoder::function_call},
              {"parallel_tool_calls", &RequestDecoder::parallel_tool_calls},
              {"reasoning_effort", &RequestDecoder::reasoning_effort},
              {"user", &RequestDecoder::user}}};
@@ -60,18 +62,9 @@ class RequestDecoder {
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      // Null says nothing, and one answer is what every protocol gives.
-      if (cursor_.peek() == JsonKind::kNull) return skip_value(cursor_, root_);
-      const std::string name(key.substr(0, kUnreadBytesMax));
-      std::string_view raw;
-      if (!cursor_.skip(raw)) return malformed(cursor_, root_);
-      if (name != "n" || raw != "1") unread(name);
-      return {};
+      if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(root_, key));
+      return skip_value(cursor_, root_);
     });
-  }
-
-  void unread(std::string_view name) {
-    if (request_.unread.size() < kUnreadMax) request_.unread.emplace_back(name.substr(0, kUnreadBytesMax));
   }
 
   Result<core::Request> complete() {
@@ -84,7 +77,9 @@ class RequestDecoder {
     CHECK_OK(check_limits());
     request_.max_output_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     if (logprobs_) request_.logprobs = top_logprobs_;
-    CHECK_OK(check_tool_choice(request_, {"body.tool_choice", "body.tool_choice.function.name", "required"}));
+    constexpr ToolChoiceWords kWords{"body.tool_choice", "body.tool_choice.function.name", "required"};
+    constexpr ToolChoiceWords kOldWords{"body.function_call", "body.function_call.name", ""};
+    CHECK_OK(check_tool_choice(request_, chosen_ ? kWords : kOldWords));
     return std::move(request_);
   }
 
@@ -115,9 +110,7 @@ class RequestDecoder {
         return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} messages; shorten the conversation",
                        limits_.messages_max);
       const Place at(place, request_.messages.size());
-      bool named = false;
-      CHECK_OK(read_message(cursor_, at, request_.messages.emplace_back(), named));
-      if (named) unread(at.text().substr(5) + ".name");  // behind "body."
+      CHECK_OK(read_message(cursor_, at, notes_, request_.messages.emplace_back()));
     }
     CHECK_OK(left(cursor_, place));
     if (request_.messages.empty())
@@ -135,6 +128,7 @@ class RequestDecoder {
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "include_usage") {
+        if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(place, key));
         CHECK_OK(skip_value(cursor_, place));
         continue;
       }
@@ -156,8 +150,11 @@ class RequestDecoder {
   Status tools(const Place& place) {
     if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "an array of tools");
     CHECK_OK(enter_array(cursor_, place));
-    for (std::size_t i = 0; cursor_.next_element(); ++i)
-      CHECK_OK(read_tool(cursor_, Place(place, i), request_.tools.emplace_back()));
+    for (std::size_t i = 0; cursor_.next_element(); ++i) {
+      const Place at(place, i);
+      if (notes_.places() != nullptr) notes_.field(fmt::format("tools[{}]", request_.tools.size()), at);
+      CHECK_OK(read_tool(cursor_, at, notes_, request_.tools.emplace_back()));
+    }
     return left(cursor_, place);
   }
 
@@ -205,6 +202,7 @@ class RequestDecoder {
       } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
         CHECK_OK(read_flag(cursor_, place, request_.response_strict));
       } else {
+        if (key == "description" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place, key));
         CHECK_OK(skip_value(cursor_, place));
       }
     }
@@ -226,12 +224,15 @@ class RequestDecoder {
   Status metadata(const Place& place) {
     bool more = false;
     CHECK_OK(read_metadata(cursor_, place, request_.task_hint, more));
-    if (more) unread("metadata");
+    if (more) notes_.unread(place);
     return {};
   }
 
   Status stop(const Place& place) {
-    if (cursor_.peek() == JsonKind::kString) return read_text(cursor_, place, request_.stop.emplace_back());
+    if (cursor_.peek() == JsonKind::kString) {
+      notes_.field("stop[0]", place);
+      return read_text(cursor_, place, request_.stop.emplace_back());
+    }
     if (cursor_.peek() != JsonKind::kArray) return mistyped(cursor_, place, "a string or an array of strings");
     CHECK_OK(enter_array(cursor_, place));
     while (cursor_.next_element()) {
@@ -241,9 +242,10 @@ class RequestDecoder {
     return left(cursor_, place);
   }
 
-  // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge,
-  // and have no counterpart elsewhere.
+  // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge.
   Status tool_choice(const Place& place) {
+    chosen_ = true;
+    request_.tool_choice.reset();
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
       CHECK_OK(read_text_view(cursor_, place, word));
@@ -254,7 +256,24 @@ class RequestDecoder {
       if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
       CHECK_OK(named_choice(place));
     }
-    if (!request_.tool_choice) unread("tool_choice");
+    if (!request_.tool_choice) notes_.unread(place);
+    return {};
+  }
+
+  // The same in the words of old clients: "auto", "none" or {"name":...}. The newer member counts.
+  Status function_call(const Place& place) {
+    if (chosen_) return skip_value(cursor_, place);
+    if (cursor_.peek() == JsonKind::kString) {
+      std::string_view word;
+      CHECK_OK(read_text_view(cursor_, place, word));
+      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
+      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
+    } else {
+      if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
+      CHECK_OK(chosen_function(place));
+      if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
+    }
+    if (!request_.tool_choice) notes_.unread(place);
     return {};
   }
 
@@ -325,13 +344,20 @@ class RequestDecoder {
   std::optional<std::uint32_t> max_completion_tokens_;
   std::uint32_t top_logprobs_ = 0;
   bool logprobs_ = false;
+  bool chosen_ = false;  // by `tool_choice`
+  BodyNotes notes_;
 };
 
 }  // namespace
 
 Result<core::Request> OpenAiChat::decode(std::string_view body, const DecodeLimits& limits) const {
   CHECK_OK(check_body(body, limits));
-  return RequestDecoder(body, limits).decode();
+  return RequestDecoder(body, limits, nullptr).decode();
+}
+
+void OpenAiChat::name_losses(std::string_view body, Losses& losses) const {
+  BodyPlaces places;
+  if (RequestDecoder(body, kNoLimits, &places).decode()) places.name(losses);
 }
 
 }  // namespace thalamus::wire

@@ -4,6 +4,7 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/wire/call_order.h"
 #include "thalamus/wire/openai_chat_format.h"
+#include "thalamus/wire/openai_chat_logprobs.h"
 #include "thalamus/wire/openai_chat_message.h"
 
 namespace thalamus::wire {
@@ -28,24 +29,6 @@ std::string_view finish_name(core::Finish finish, bool called) noexcept {
     case core::Finish::kUnknown: break;
   }
   return called ? "tool_calls" : "stop";
-}
-
-void write_token(JsonWriter& writer, std::string_view token, double logprob) {
-  writer.field("token", token).field("logprob", logprob).key("bytes").begin_array();
-  for (const char byte : token) writer.value(static_cast<int>(static_cast<unsigned char>(byte)));
-  writer.end_array();
-}
-
-void write_logprob(JsonWriter& writer, const core::TokenLogprob& logprob) {
-  writer.begin_object();
-  write_token(writer, logprob.token, logprob.logprob);
-  writer.key("top_logprobs").begin_array();
-  for (const auto& [token, value] : logprob.top) {
-    writer.begin_object();
-    write_token(writer, token, value);
-    writer.end_object();
-  }
-  writer.end_array().end_object();
 }
 
 void write_logprobs(JsonWriter& writer, const core::TokenLogprob* first, std::size_t count) {

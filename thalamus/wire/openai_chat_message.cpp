@@ -18,6 +18,9 @@ constexpr std::array<std::string_view, 6> kRoleNames{"system", "developer", "use
 constexpr std::array<Role, 6> kRoles{Role::kSystem,    Role::kSystem, Role::kUser,
                                      Role::kAssistant, Role::kTool,   Role::kTool};
 
+/// Marks in a prompt where a cache of it may end.
+bool is_cache_mark(std::string_view key) noexcept { return key == "prompt_cache_breakpoint" || key == "cache_control"; }
+
 bool holds_nothing(const core::PartDetail& detail) noexcept {
   return detail.url.empty() && detail.data.empty() && detail.file_id.empty();
 }
@@ -25,7 +28,8 @@ bool holds_nothing(const core::PartDetail& detail) noexcept {
 // One part of a message's content. What its members must be depends on its type, wherever it stands.
 class PartReader {
  public:
-  PartReader(JsonCursor& cursor, const Place& place) noexcept : cursor_(cursor), place_(place) {}
+  PartReader(JsonCursor& cursor, const Place& place, BodyNotes& notes) noexcept
+      : cursor_(cursor), place_(place), notes_(notes) {}
 
   Status read(Part& out) {
     CHECK_OK(enter_object(cursor_, place_));
@@ -63,6 +67,7 @@ class PartReader {
     if (key == "text") return text(Place(place_, "text"), text_);
     if (key == "refusal") return text(Place(place_, "refusal"), refusal_);
     const auto* const row = std::find(kNames.begin() + 3, kNames.end(), key);
+    if (is_cache_mark(key) && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(place_, key));
     return row == kNames.end() ? skip_value(cursor_, place_) : attachment(Place(place_, *row));
   }
 
@@ -136,6 +141,7 @@ class PartReader {
 
   JsonCursor& cursor_;
   const Place& place_;
+  BodyNotes& notes_;
   MembersOnce once_;
   std::string type_;
   std::optional<std::string> text_, refusal_;
@@ -146,12 +152,11 @@ class PartReader {
 // One message. Which content is allowed depends on its other members, wherever they stand.
 class MessageReader {
  public:
-  MessageReader(JsonCursor& cursor, const Place& place, core::Message& out) noexcept
-      : cursor_(cursor), place_(place), out_(out) {}
-
-  [[nodiscard]] bool named() const noexcept { return named_; }
+  MessageReader(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::Message& out) noexcept
+      : cursor_(cursor), place_(place), notes_(notes), out_(out) {}
 
   Status read() {
+    if (notes_.places() != nullptr) notes_.places()->messages().push_back({path_of(place_), {}, {}});
     CHECK_OK(enter_object(cursor_, place_));
     std::string_view key;
     while (cursor_.next_member(key)) CHECK_OK(member(key));
@@ -186,7 +191,7 @@ class MessageReader {
       if (!has_substitute_) return {};
     }
     // Of an old function's result it names the function.
-    if (key == "name") named_ = cursor_.peek() == JsonKind::kString;
+    if (key == "name" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place_, key));
     return skip_value(cursor_, place_);
   }
 
@@ -212,7 +217,7 @@ class MessageReader {
     CHECK_OK(enter_array(cursor_, at));
     for (std::size_t i = 0; cursor_.next_element(); ++i) {
       const Place part(at, i);
-      CHECK_OK(PartReader(cursor_, part).read(out_.parts.emplace_back()));
+      CHECK_OK(PartReader(cursor_, part, notes_).read(out_.parts.emplace_back()));
     }
     return left(cursor_, at);
   }
@@ -222,10 +227,15 @@ class MessageReader {
     if (pass_null(cursor_)) return {};
     CHECK_OK(enter_array(cursor_, at));
     for (std::size_t i = 0; cursor_.next_element(); ++i) {
-      has_substitute_ = true;
-      CHECK_OK(tool_call(Place(at, i), out_.tool_calls.emplace_back()));
+      CHECK_OK(tool_call(Place(at, i), add_call(Place(at, i))));
     }
     return left(cursor_, at);
+  }
+
+  core::ToolCall& add_call(const Place& at) {
+    has_substitute_ = true;
+    if (notes_.places() != nullptr) notes_.places()->messages().back().arguments.push_back(path_of(at));
+    return out_.tool_calls.emplace_back();
   }
 
   Status tool_call(const Place& at, core::ToolCall& call) {
@@ -258,6 +268,8 @@ class MessageReader {
   }
 
   Status function(const Place& at, std::string_view argument_key, core::ToolCall& call) {
+    if (notes_.places() != nullptr)
+      notes_.places()->messages().back().arguments.back() = path_of(Place(at, argument_key));
     const std::array<std::string_view, 2> names{"name", argument_key};
     CHECK_OK(enter_object(cursor_, at));
     MembersOnce own;
@@ -279,8 +291,8 @@ class MessageReader {
 
   Status function_call() {
     if (pass_null(cursor_)) return {};
-    has_substitute_ = true;
-    return function(Place(place_, "function_call"), "arguments", out_.tool_calls.emplace_back());
+    const Place at(place_, "function_call");
+    return function(at, "arguments", add_call(at));
   }
 
   Status refusal() {
@@ -299,12 +311,12 @@ class MessageReader {
 
   JsonCursor& cursor_;
   const Place& place_;
+  BodyNotes& notes_;
   core::Message& out_;
   MembersOnce once_;
   std::optional<Role> role_;
   bool answers_call_ = false;  // of the role "tool"; a "function" of old clients has a name instead of an id
   bool id_given_ = false;
-  bool named_ = false;
   bool has_content_ = false;
   bool content_is_null_ = false;
   bool has_substitute_ = false;
@@ -351,14 +363,11 @@ Status read_function(JsonCursor& cursor, const Place& place, core::ToolDefinitio
 
 }  // namespace
 
-Status read_message(JsonCursor& cursor, const Place& place, core::Message& out, bool& named) {
-  MessageReader reader(cursor, place, out);
-  CHECK_OK(reader.read());
-  named = reader.named();
-  return {};
+Status read_message(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::Message& out) {
+  return MessageReader(cursor, place, notes, out).read();
 }
 
-Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& out) {
+Status read_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::ToolDefinition& out) {
   static constexpr std::array<std::string_view, 3> kNames{"type", "function", "custom"};
   JsonCursor whole = cursor;
   CHECK_OK(enter_object(cursor, place));
@@ -372,6 +381,7 @@ Status read_tool(JsonCursor& cursor, const Place& place, core::ToolDefinition& o
       wrapped = true;
       out = {};
       const Place at(place, key == "function" ? "function" : "custom");
+      if (key == "custom") notes.unread(at);
       CHECK_OK(read_function(cursor, at, out));
     } else if (key == "type") {
       CHECK_OK(read_text(cursor, Place(place, "type"), type));

@@ -6,6 +6,7 @@
 #include "thalamus/wire/json_take.h"
 #include "thalamus/wire/openai_chat_error.h"
 #include "thalamus/wire/openai_chat_format.h"
+#include "thalamus/wire/openai_chat_logprobs.h"
 
 namespace thalamus::wire {
 namespace {
@@ -61,21 +62,6 @@ bool take_content(JsonCursor& cursor, std::string& text) {
 
 bool is_reasoning(std::string_view key) noexcept {
   return key == "reasoning_content" || key == "reasoning" || key == "reasoning_details";
-}
-
-bool take_logprob(JsonCursor& cursor, core::TokenLogprob& out) {
-  return each_member(cursor, [&](std::string_view key) {
-    if (key == "token") return take_text(cursor, out.token);
-    if (key == "logprob") return take_real(cursor, out.logprob);
-    if (key != "top_logprobs") return cursor.skip();
-    return each_element(cursor, [&](std::size_t) {
-      auto& [token, value] = out.top.emplace_back();
-      return each_member(cursor, [&](std::string_view name) {
-        if (name == "token") return take_text(cursor, token);
-        return name == "logprob" ? take_real(cursor, value) : cursor.skip();
-      });
-    });
-  });
 }
 
 class FrameReader {

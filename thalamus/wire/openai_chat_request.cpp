@@ -1,4 +1,6 @@
 // core::Request -> a chat completions request, with what it cannot say.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "thalamus/base/json_writer.h"
@@ -36,7 +38,6 @@ class RequestWriter {
       // The usage of a stream is always wanted: it is what the turn costs.
       writer_.field("stream", true).key("stream_options").raw(R"({"include_usage":true})");
     }
-    losses_.add_unread(request_);
     writer_.end_object();
     return writer_.take();
   }
@@ -44,12 +45,15 @@ class RequestWriter {
  private:
   void messages() {
     writer_.key("messages").begin_array();
-    for (const core::Message& message : request_.messages) {
+    for (std::size_t i = 0; i < request_.messages.size(); ++i) {
+      const core::Message& message = request_.messages[i];
+      where_ = fmt::format("request.messages[{}]", i);
       writer_.begin_object().field("role", role_name(message.role));
       content(message);
       if (!message.tool_calls.empty()) write_tool_calls(writer_, message.tool_calls);
       if (!message.tool_call_id.empty()) writer_.field("tool_call_id", message.tool_call_id);
-      if (message.tool_failed) losses_.add("messages", "chat completions cannot mark the result of a tool as failed");
+      if (message.tool_failed)
+        losses_.add(where_ + ".failed", "chat completions cannot mark the result of a tool as failed");
       writer_.end_object();
     }
     writer_.end_array();
@@ -59,7 +63,7 @@ class RequestWriter {
   bool can_say(const core::Part& part, core::Role role) {
     const PartDetail* detail = part.detail.get();
     if (role == core::Role::kTool && part.kind != PartKind::kText) {
-      losses_.add(part, "messages", "chat completions take nothing but text as the result of a tool");
+      losses_.add(part, where_, "chat completions take nothing but text as the result of a tool");
       return false;
     }
     switch (part.kind) {
@@ -76,12 +80,10 @@ class RequestWriter {
       case PartKind::kAudio:
         if (detail != nullptr && !detail->data.empty()) return true;
         break;
-      case PartKind::kReasoning:
-        losses_.add(part, "messages", "chat completions do not take reasoning back");
-        return false;
+      case PartKind::kReasoning: losses_.add(part, where_, "chat completions do not take reasoning back"); return false;
       case PartKind::kOther: break;
     }
-    losses_.add(part, "messages", "chat completions have no such content part");
+    losses_.add(part, where_, "chat completions have no such content part");
     return false;
   }
 
@@ -216,6 +218,7 @@ class RequestWriter {
   LossList losses_;
   JsonWriter writer_;
   bool has_tools_ = false;
+  std::string where_;  // the message that is being written
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "thalamus/wire/body_check.h"
 #include "thalamus/wire/body_edits.h"
 #include "thalamus/wire/body_members.h"
+#include "thalamus/wire/body_notes.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
@@ -15,14 +16,16 @@ namespace {
 
 constexpr NumberRange kTemperature{0, 2, "a number from 0 to 2"};
 constexpr NumberRange kTopP{0, 1, "a number from 0 to 1"};
-constexpr std::size_t kUnreadMax = 32;
-constexpr std::size_t kUnreadBytesMax = 64;
+constexpr std::uint32_t kLogprobsMax = 20;
 constexpr std::array<std::string_view, 3> kTextFormats{"text", "json_object", "json_schema"};
 
 class ResponsesDecoder {
  public:
-  ResponsesDecoder(std::string_view body, const DecodeLimits& limits) noexcept
-      : limits_(limits), cursor_(body, limits.depth_max) {}
+  ResponsesDecoder(std::string_view body, const DecodeLimits& limits, BodyPlaces* places) noexcept
+      : limits_(limits), cursor_(body, limits.depth_max), notes_(request_, places) {
+    notes_.field("reasoning_effort", Place(Place(root_, "reasoning"), "effort"));
+    notes_.field("response_format", Place(Place(root_, "text"), "format"));
+  }
 
   Result<core::Request> decode() {
     CHECK_OK(read());
@@ -31,12 +34,12 @@ class ResponsesDecoder {
 
  private:
   // Only members that the gateway or a local target acts on; all others pass unread.
-  static constexpr std::array<BodyMember<ResponsesDecoder>, 23> members() noexcept {
+  static constexpr std::array<BodyMember<ResponsesDecoder>, 24> members() noexcept {
     return {{{"model", &ResponsesDecoder::model},
              {"input", &ResponsesDecoder::input},
              {"instructions", &ResponsesDecoder::instructions},
              {"stream", &ResponsesDecoder::stream},
-             {"stream_options", &ResponsesDecoder::pass},
+             {"stream_options", &ResponsesDecoder::stream_options},
              {"store", &ResponsesDecoder::store},
              {"previous_response_id", &ResponsesDecoder::previous},
              {"conversation", &ResponsesDecoder::conversation},
@@ -53,20 +56,15 @@ class ResponsesDecoder {
              {"metadata", &ResponsesDecoder::metadata},
              {"user", &ResponsesDecoder::user},
              {"safety_identifier", &ResponsesDecoder::safety_identifier},
+             {"top_logprobs", &ResponsesDecoder::top_logprobs},
              {"truncation", &ResponsesDecoder::truncation},
              {"thalamus", &ResponsesDecoder::contract}}};
-  }
-
-  void unread(std::string name) {
-    if (request_.unread.size() < kUnreadMax) request_.unread.push_back(std::move(name));
   }
 
   Status read() {
     static constexpr auto kMembers = members();
     return read_body(cursor_, root_, *this, kMembers, [this](std::string_view key) -> Status {
-      const std::string name(key.substr(0, kUnreadBytesMax));
-      if (pass_null(cursor_)) return left(cursor_, root_);
-      unread(name);
+      if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(root_, key));
       return skip_value(cursor_, root_);
     });
   }
@@ -83,8 +81,10 @@ class ResponsesDecoder {
       first.role = core::Role::kSystem;
       first.parts.push_back({core::PartKind::kText, std::move(instructions_)});
       request_.messages.insert(request_.messages.begin(), std::move(first));
+      if (BodyPlaces* const places = notes_.places())
+        places->messages().insert(places->messages().begin(), {"instructions", {}, {}});
     }
-    if (request_.user.empty()) request_.user = std::move(safety_identifier_);
+    if (logprobs_) request_.logprobs = top_logprobs_;
     request_.include_usage = true;
     return std::move(request_);
   }
@@ -97,10 +97,19 @@ class ResponsesDecoder {
     return {};
   }
 
-  Status input(const Place& place) { return read_input(cursor_, place, limits_, request_.messages); }
+  Status input(const Place& place) { return read_input(cursor_, place, limits_, notes_, request_.messages); }
   Status instructions(const Place& place) { return read_text(cursor_, place, instructions_); }
   Status stream(const Place& place) { return read_flag(cursor_, place, request_.stream); }
-  Status pass(const Place& place) { return skip_value(cursor_, place); }
+
+  Status stream_options(const Place& place) {
+    CHECK_OK(enter_object(cursor_, place));
+    std::string_view key;
+    while (cursor_.next_member(key)) {
+      if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(place, key));
+      CHECK_OK(skip_value(cursor_, place));
+    }
+    return left(cursor_, place);
+  }
 
   // Nothing is ever stored, which a client that asked for it notices only where it names the answer later.
   Status store(const Place& place) {
@@ -134,15 +143,18 @@ class ResponsesDecoder {
   // Encrypted thoughts are asked for wherever they can be had.
   Status include(const Place& place) {
     CHECK_OK(enter_array(cursor_, place));
-    bool other = false;
     for (std::size_t i = 0; cursor_.next_element(); ++i) {
+      const Place at(place, i);
       std::string_view name;
-      CHECK_OK(read_text_view(cursor_, Place(place, i), name));
-      other = other || name != "reasoning.encrypted_content";
+      CHECK_OK(read_text_view(cursor_, at, name));
+      if (name == "message.output_text.logprobs") {
+        logprobs_ = true;
+        notes_.field("logprobs", at);
+      } else if (name != "reasoning.encrypted_content") {
+        notes_.unread(at);
+      }
     }
-    CHECK_OK(left(cursor_, place));
-    if (other) unread("include");
-    return {};
+    return left(cursor_, place);
   }
 
   Status temperature(const Place& place) {
@@ -223,7 +235,7 @@ class ResponsesDecoder {
     return {};
   }
 
-  // "auto", "none", "required" or {"type":"function","name":...}; other forms have no counterpart elsewhere.
+  // "auto", "none", "required" or {"type":"function","name":...}; other forms are the provider's to judge.
   Status tool_choice(const Place& place) {
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
@@ -235,7 +247,7 @@ class ResponsesDecoder {
       if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
       CHECK_OK(named_choice(place));
     }
-    if (!request_.tool_choice) unread("tool_choice");
+    if (!request_.tool_choice) notes_.unread(place);
     return {};
   }
 
@@ -275,16 +287,15 @@ class ResponsesDecoder {
     bool seen = false;
     std::string_view key;
     while (cursor_.next_member(key)) {
-      const std::string name = "reasoning." + std::string(key.substr(0, kUnreadBytesMax));
-      if (key == "effort") CHECK_OK(once(seen, Place(place, "effort")));
       const bool effort = key == "effort";
+      if (effort) CHECK_OK(once(seen, Place(place, "effort")));
       if (pass_null(cursor_)) continue;
       if (effort) {
         CHECK_OK(read_text(cursor_, Place(place, "effort"), request_.reasoning_effort));
         continue;
       }
+      notes_.unread(Place(place, key));
       CHECK_OK(skip_value(cursor_, place));
-      unread(name);
     }
     return left(cursor_, place);
   }
@@ -295,15 +306,14 @@ class ResponsesDecoder {
     std::string_view key;
     while (cursor_.next_member(key)) {
       const bool is_format = key == "format";
-      const std::string name = "text." + std::string(key.substr(0, kUnreadBytesMax));
       if (is_format) CHECK_OK(once(seen, Place(place, "format")));
       if (pass_null(cursor_)) continue;
       if (is_format) {
         CHECK_OK(format(Place(place, "format")));
         continue;
       }
+      notes_.unread(Place(place, key));
       CHECK_OK(skip_value(cursor_, place));
-      unread(name);
     }
     return left(cursor_, place);
   }
@@ -329,6 +339,7 @@ class ResponsesDecoder {
         CHECK_OK(once(strict, Place(place, "strict")));
         CHECK_OK(read_flag(cursor_, Place(place, "strict"), request_.response_strict));
       } else {
+        if (key == "description" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place, key));
         CHECK_OK(skip_value(cursor_, place));
       }
     }
@@ -344,7 +355,7 @@ class ResponsesDecoder {
   Status metadata(const Place& place) {
     bool more = false;
     CHECK_OK(read_metadata(cursor_, place, request_.task_hint, more));
-    if (more) unread("metadata");
+    if (more) notes_.unread(place);
     return {};
   }
 
@@ -352,12 +363,19 @@ class ResponsesDecoder {
   Status truncation(const Place& place) {
     std::string_view word;
     CHECK_OK(read_text_view(cursor_, place, word));
-    if (word != "disabled") unread("truncation");
+    if (word != "disabled") notes_.unread(place);
     return {};
   }
 
   Status user(const Place& place) { return read_text(cursor_, place, request_.user); }
-  Status safety_identifier(const Place& place) { return read_text(cursor_, place, safety_identifier_); }
+  Status safety_identifier(const Place& place) {
+    std::string_view name;
+    CHECK_OK(read_text_view(cursor_, place, name));
+    notes_.unread(place);
+    return {};
+  }
+  // Without the entry of `include` it asks for nothing.
+  Status top_logprobs(const Place& place) { return read_count(cursor_, place, 0, top_logprobs_, kLogprobsMax); }
   Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
 
   const DecodeLimits& limits_;
@@ -365,14 +383,21 @@ class ResponsesDecoder {
   Place root_{"body"};
   core::Request request_;
   std::string instructions_;
-  std::string safety_identifier_;
+  std::uint32_t top_logprobs_ = 0;
+  bool logprobs_ = false;
+  BodyNotes notes_;
 };
 
 }  // namespace
 
 Result<core::Request> OpenAiResponses::decode(std::string_view body, const DecodeLimits& limits) const {
   CHECK_OK(check_body(body, limits));
-  return ResponsesDecoder(body, limits).decode();
+  return ResponsesDecoder(body, limits, nullptr).decode();
+}
+
+void OpenAiResponses::name_losses(std::string_view body, Losses& losses) const {
+  BodyPlaces places;
+  if (ResponsesDecoder(body, kNoLimits, &places).decode()) places.name(losses);
 }
 
 }  // namespace thalamus::wire

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "thalamus/wire/openai_chat_logprobs.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
 
@@ -65,8 +66,8 @@ std::vector<OutputItem> items_of(const core::Answer& answer, const std::string& 
   const bool nothing = answer.reasoning.empty() && answer.tool_calls.empty();
   if (!answer.text.empty() || !answer.refusal.empty() || nothing) {
     OutputItem& item = add(OutputItem::Kind::kMessage);
-    if (!answer.text.empty() || answer.refusal.empty()) item.parts.push_back({false, answer.text});
-    if (!answer.refusal.empty()) item.parts.push_back({true, answer.refusal});
+    if (!answer.text.empty() || answer.refusal.empty()) item.parts.push_back({false, answer.text, answer.logprobs});
+    if (!answer.refusal.empty()) item.parts.push_back({true, answer.refusal, {}});
   }
   for (const core::ToolCall& call : answer.tool_calls) {
     std::string id = call_id(call.id, response, items);
@@ -123,13 +124,20 @@ ResponseEnd end_of(core::Finish finish, bool refused) noexcept {
   return end;
 }
 
+void write_logprobs(JsonWriter& writer, std::span<const core::TokenLogprob> logprobs) {
+  writer.key("logprobs").begin_array();
+  for (const core::TokenLogprob& logprob : logprobs) write_logprob(writer, logprob);
+  writer.end_array();
+}
+
 void write_part(JsonWriter& writer, const OutputPart& part) {
   writer.begin_object();
   if (part.refusal) {
     writer.field("type", "refusal").field("refusal", part.text);
   } else {
     writer.field("type", "output_text").field("text", part.text);
-    writer.key("annotations").begin_array().end_array().key("logprobs").begin_array().end_array();
+    writer.key("annotations").begin_array().end_array();
+    write_logprobs(writer, part.logprobs);
   }
   writer.end_object();
 }

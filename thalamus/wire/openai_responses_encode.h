@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace thalamus::wire {
 struct OutputPart {
   bool refusal = false;
   std::string text;
+  std::vector<core::TokenLogprob> logprobs = {};  ///< of the text
 };
 
 struct OutputItem {
@@ -47,6 +49,8 @@ struct ResponseEnd {
 [[nodiscard]] ResponseEnd end_of(core::Finish finish, bool refused) noexcept;
 
 void write_part(base::JsonWriter& writer, const OutputPart& part);
+/// "logprobs":[...]
+void write_logprobs(base::JsonWriter& writer, std::span<const core::TokenLogprob> logprobs);
 void write_summary_part(base::JsonWriter& writer, std::string_view text);
 void write_item(base::JsonWriter& writer, const OutputItem& item);
 void write_response(base::JsonWriter& writer, const ResponseHead& head, const std::vector<OutputItem>& items,

@@ -21,6 +21,7 @@ class OpenAiResponses final : public Format {
   [[nodiscard]] Result<std::string> forward(std::string_view body, const ForwardEdits& edits) const override;
   [[nodiscard]] std::string encode_request(const core::Request& request, std::string_view model,
                                            Losses* losses) const override;
+  void name_losses(std::string_view body, Losses& losses) const override;
   [[nodiscard]] Result<AnswerFacts> read_answer(std::string_view body) const override;
   [[nodiscard]] std::unique_ptr<StreamReader> read_stream() const override;
   [[nodiscard]] std::string read_error(std::string_view body) const override;

@@ -25,6 +25,7 @@ struct Event {
   std::string_view response;
   std::uint32_t output_index = 0;
   std::uint32_t piece_index = 0;  ///< of a part of the content or the summary
+  std::vector<core::TokenLogprob> logprobs;
 };
 
 bool take_event(JsonCursor& cursor, Event& event) {
@@ -35,6 +36,7 @@ bool take_event(JsonCursor& cursor, Event& event) {
       return take_json(cursor, event.whole);
     if (key == "item_id") return take_text(cursor, event.item_id);
     if (key == "message") return take_text(cursor, event.message);
+    if (key == "logprobs") return take_logprobs(cursor, event.logprobs);
     if (key == "output_index") return take_count(cursor, event.output_index);
     if (key == "content_index" || key == "summary_index") return take_count(cursor, event.piece_index);
     if (key == "error" && cursor.peek() != JsonKind::kNull) return read_error_member(cursor, event.failure);
@@ -121,6 +123,15 @@ class EventReader final : public StreamReader {
     return added;
   }
 
+  /// A delta has room for one token's log-probability: those of further tokens follow without a text.
+  void add_text(std::string text, const std::vector<core::TokenLogprob>& logprobs) {
+    core::Delta* last = &add(DeltaKind::kText, std::move(text));
+    for (std::size_t i = 0; i < logprobs.size(); ++i) {
+      if (i > 0) last = &deltas_->emplace_back();
+      last->logprob = logprobs[i];
+    }
+  }
+
   /// True the first time; the rest of a piece follows, its end does not.
   bool is_new(const Piece& piece) {
     if (std::find(begun_.begin(), begun_.end(), piece) != begun_.end()) return false;
@@ -137,6 +148,7 @@ class EventReader final : public StreamReader {
                            std::any_of(begun_.begin(), begun_.end() - 1, [&](const Piece& other) {
                              return other.output_index == event.output_index && other.kind == kind;
                            });
+    if (kind == DeltaKind::kText) return add_text(text, event.logprobs);
     core::Delta& added = add(kind, paragraph ? "\n\n" + text : text);
     if (kind == DeltaKind::kReasoning) added.id = event.item_id;
   }
@@ -162,7 +174,10 @@ class EventReader final : public StreamReader {
     if (!done) return;
     if (item.type == "reasoning") return thought(at, std::move(item));
     if (item.type != "message") facts_.content = true;
-    whole(at, DeltaKind::kText, std::move(item.text));
+    if (!is_said(at, DeltaKind::kText) && !item.text.empty()) {
+      begun_.push_back({at, DeltaKind::kText, 0});
+      add_text(std::move(item.text), item.logprobs);
+    }
     whole(at, DeltaKind::kRefusal, std::move(item.refusal));
   }
 
@@ -174,12 +189,14 @@ class EventReader final : public StreamReader {
     calls_.push_back(output_index);
   }
 
+  bool is_said(std::uint32_t output_index, DeltaKind kind) const {
+    return std::any_of(begun_.begin(), begun_.end(),
+                       [&](const Piece& piece) { return piece.output_index == output_index && piece.kind == kind; });
+  }
+
   /// What an item has of a kind, where none of it came in pieces. Null where there is nothing to add.
   core::Delta* whole(std::uint32_t output_index, DeltaKind kind, std::string text) {
-    const bool said = std::any_of(begun_.begin(), begun_.end(), [&](const Piece& piece) {
-      return piece.output_index == output_index && piece.kind == kind;
-    });
-    if (said || text.empty()) return nullptr;
+    if (is_said(output_index, kind) || text.empty()) return nullptr;
     begun_.push_back({output_index, kind, 0});
     return &add(kind, std::move(text));
   }
@@ -224,7 +241,7 @@ class EventReader final : public StreamReader {
       if (!detail.signature.empty()) add(DeltaKind::kReasoningSignature, detail.signature);
       if (!detail.encrypted.empty()) add(DeltaKind::kReasoningEncrypted, detail.encrypted).id = detail.id;
     }
-    if (!answer.text.empty()) add(DeltaKind::kText, std::move(answer.text));
+    if (!answer.text.empty()) add_text(std::move(answer.text), answer.logprobs);
     if (!answer.refusal.empty()) add(DeltaKind::kRefusal, std::move(answer.refusal));
     for (const core::ToolCall& call : answer.tool_calls) {
       const auto at = static_cast<std::uint32_t>(calls_.size());

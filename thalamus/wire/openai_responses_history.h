@@ -2,6 +2,7 @@
 /// Everything stays as it is spelt: items are cut out of one body and spliced into the next.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,9 @@ namespace thalamus::wire {
 
 /// What a request says about the store.
 struct StoreWish {
-  std::string previous;  ///< `previous_response_id`; empty: none
-  bool store = true;     ///< false where the request says so
+  std::string previous;     ///< `previous_response_id`; empty: none
+  bool store = true;        ///< false where the request says so
+  bool text_input = false;  ///< `input` is a text instead of items
 };
 
 /// What is no request of the protocol says nothing: its decoder tells why.
@@ -21,8 +23,27 @@ struct StoreWish {
 /// The elements of the request's `input`, separated by commas; a text is a user's message.
 [[nodiscard]] Result<std::string> input_items(std::string_view body);
 
-/// The request with `items` before those of its own `input`, and without `previous_response_id`.
+/// The request with `items` before those of its own `input`, and without `previous_response_id`. It asks its provider
+/// to store nothing, since the conversation is kept here, unless there is a thought in it that nobody but the
+/// provider's own store can give back.
 [[nodiscard]] Result<std::string> with_history(std::string_view body, std::string_view items);
+
+/// What a response that went on from a stored one tells its client.
+struct Continuation {
+  std::string previous;     ///< the id that the client named
+  bool stored = true;       ///< the client may go on from it in turn
+  std::size_t history = 0;  ///< items of the stored conversation
+  bool text_input = false;  ///< of the request, as in its StoreWish
+};
+/// The response object with these facts in it; what is none stays as it is.
+[[nodiscard]] std::string continued(std::string_view response, const Continuation& facts);
+/// The same for the data of a stream's event that holds a response object.
+[[nodiscard]] std::string continued_event(std::string_view event_data, const Continuation& facts);
+/// The losses in a header, which are those of the whole conversation, at the places of the request's own input. What
+/// was lost of the stored items has the place of their name, `previous_response_id`.
+[[nodiscard]] std::string own_places(std::string_view losses, const Continuation& facts);
+/// How many there are in `items`, which commas separate.
+[[nodiscard]] std::size_t count_items(std::string_view items);
 
 /// What a response adds to its conversation.
 struct ResponseOutput {

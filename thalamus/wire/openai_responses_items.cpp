@@ -45,7 +45,8 @@ class Seen {
 // One part of a message's or a tool's content.
 class PartReader {
  public:
-  PartReader(JsonCursor& cursor, const Place& place) noexcept : cursor_(cursor), place_(place) {}
+  PartReader(JsonCursor& cursor, const Place& place, BodyNotes& notes) noexcept
+      : cursor_(cursor), place_(place), notes_(notes) {}
 
   Status read(Part& out) {
     CHECK_OK(enter_object(cursor_, place_));
@@ -79,7 +80,10 @@ class PartReader {
 
   Status member(std::string_view key) {
     const auto* const known = std::find(kKeys.begin(), kKeys.end(), key);
-    if (known == kKeys.end()) return skip_value(cursor_, place_);
+    if (known == kKeys.end()) {
+      if (key == "prompt_cache_breakpoint" && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(place_, key));
+      return skip_value(cursor_, place_);
+    }
     CHECK_OK(seen_.once(place_, *known));
     const Place at(place_, *known);
     if (*known == "type") return read_text(cursor_, at, type_);
@@ -152,6 +156,7 @@ class PartReader {
 
   JsonCursor& cursor_;
   const Place& place_;
+  BodyNotes& notes_;
   Seen seen_;
   std::string type_;
   std::optional<std::string> text_;
@@ -162,13 +167,13 @@ class PartReader {
 };
 
 /// A string or an array of parts.
-Status read_content(JsonCursor& cursor, const Place& place, std::vector<Part>& out) {
+Status read_content(JsonCursor& cursor, const Place& place, BodyNotes& notes, std::vector<Part>& out) {
   if (cursor.peek() == JsonKind::kString) return read_text(cursor, place, out.emplace_back().text);
   if (cursor.peek() != JsonKind::kArray) return mistyped(cursor, place, "a string or an array of parts");
   CHECK_OK(enter_array(cursor, place));
   for (std::size_t i = 0; cursor.next_element(); ++i) {
     const Place at(place, i);
-    CHECK_OK(PartReader(cursor, at).read(out.emplace_back()));
+    CHECK_OK(PartReader(cursor, at, notes).read(out.emplace_back()));
   }
   return left(cursor, place);
 }
@@ -176,7 +181,8 @@ Status read_content(JsonCursor& cursor, const Place& place, std::vector<Part>& o
 // What the members of an item mean depends on its type, which may stand anywhere in it: it is looked for first.
 class InputReader {
  public:
-  InputReader(JsonCursor& cursor, std::vector<Message>& out) noexcept : cursor_(cursor), out_(out) {}
+  InputReader(JsonCursor& cursor, BodyNotes& notes, std::vector<Message>& out) noexcept
+      : cursor_(cursor), notes_(notes), out_(out) {}
 
   Status item(const Place& place) {
     if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "an object");
@@ -245,7 +251,7 @@ class InputReader {
     std::optional<Role> role;
     std::optional<std::vector<Part>> content;
     const Status read = members(place, kNames, [&](std::string_view name, const Place& at) -> Status {
-      if (name == "content") return read_content(cursor_, at, content.emplace());
+      if (name == "content") return read_content(cursor_, at, notes_, content.emplace());
       std::string_view word;
       CHECK_OK(read_text_view(cursor_, at, word));
       const auto* const row = std::find(kRoleNames.begin(), kRoleNames.end(), word);
@@ -297,7 +303,7 @@ class InputReader {
     CHECK_OK(members(place, kNames, [&](std::string_view name, const Place& at) {
       if (name == "call_id") return read_text(cursor_, at, result.tool_call_id);
       given = true;
-      return read_content(cursor_, at, result.parts);
+      return read_content(cursor_, at, notes_, result.parts);
     }));
     if (result.tool_call_id.empty())
       return fail_at(Place(place, "call_id").text(), ErrorKind::kInvalidInput,
@@ -363,23 +369,39 @@ class InputReader {
   }
 
   JsonCursor& cursor_;
+  BodyNotes& notes_;
   std::vector<Message>& out_;
   bool in_turn_ = false;  // the last message is an assistant's that the next item may join
 };
 
+/// What the item at `at` made: a message if there are more of them than were noted, a call of the last one likewise.
+void note_places(BodyNotes& notes, const Place& at, std::size_t messages, std::size_t calls) {
+  if (notes.places() == nullptr) return;
+  std::vector<MessagePlaces>& noted = notes.places()->messages();
+  if (noted.size() < messages) noted.push_back({path_of(at), {}, {}});
+  std::vector<std::string>& arguments = noted.back().arguments;
+  if (arguments.size() < calls) arguments.push_back(path_of(Place(at, "arguments")));
+}
+
 }  // namespace
 
-Status read_input(JsonCursor& cursor, const Place& place, const DecodeLimits& limits, std::vector<Message>& out) {
-  if (cursor.peek() == JsonKind::kString) return read_text(cursor, place, out.emplace_back().parts.emplace_back().text);
+Status read_input(JsonCursor& cursor, const Place& place, const DecodeLimits& limits, BodyNotes& notes,
+                  std::vector<Message>& out) {
+  if (cursor.peek() == JsonKind::kString) {
+    note_places(notes, place, out.size() + 1, 0);
+    return read_text(cursor, place, out.emplace_back().parts.emplace_back().text);
+  }
   if (cursor.peek() != JsonKind::kArray) return mistyped(cursor, place, "a string or a non-empty array of items");
   CHECK_OK(enter_array(cursor, place));
-  InputReader reader(cursor, out);
+  InputReader reader(cursor, notes, out);
   std::size_t count = 0;
   for (; cursor.next_element(); ++count) {
     if (count == limits.messages_max)
       return fail_at(place.text(), ErrorKind::kTooLarge, "more than {} items; shorten the conversation",
                      limits.messages_max);
-    CHECK_OK(reader.item(Place(place, count)));
+    const Place at(place, count);
+    CHECK_OK(reader.item(at));
+    note_places(notes, at, out.size(), out.back().tool_calls.size());
   }
   CHECK_OK(left(cursor, place));
   if (count > 0) return {};

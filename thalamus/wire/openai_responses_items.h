@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "thalamus/core/request.h"
+#include "thalamus/wire/body_notes.h"
 #include "thalamus/wire/format.h"
 #include "thalamus/wire/json_value.h"
 
@@ -14,7 +15,7 @@ namespace thalamus::wire {
 
 /// `input`: a string or an array of items. What an assistant gave in one turn (a thought, a message, calls) becomes one
 /// message.
-[[nodiscard]] Status read_input(JsonCursor& cursor, const Place& place, const DecodeLimits& limits,
+[[nodiscard]] Status read_input(JsonCursor& cursor, const Place& place, const DecodeLimits& limits, BodyNotes& notes,
                                 std::vector<core::Message>& out);
 
 /// The identifier of an encrypted thought that came without one, since one without is another protocol's.

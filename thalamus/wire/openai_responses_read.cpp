@@ -2,8 +2,12 @@
 // over, only what is no response at all is refused.
 #include "thalamus/wire/openai_responses_read.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "thalamus/wire/json_take.h"
 #include "thalamus/wire/openai_chat_error.h"
+#include "thalamus/wire/openai_chat_logprobs.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
 
@@ -18,15 +22,16 @@ void add_paragraph(std::string& out, std::string_view text) {
 }
 
 /// An array of parts; a string stands for one text.
-bool take_parts(JsonCursor& cursor, std::vector<std::string>& texts, std::string& refusal) {
+bool take_parts(JsonCursor& cursor, std::vector<std::string>& texts, ReadItem& item) {
   if (cursor.peek() == JsonKind::kString) return cursor.read_string(texts.emplace_back());
   return each_element(cursor, [&](std::size_t) {
     return each_member(cursor, [&](std::string_view key) {
       if (key == "text") return take_text(cursor, texts.emplace_back());
+      if (key == "logprobs") return take_logprobs(cursor, item.logprobs);
       if (key != "refusal") return cursor.skip();
       std::string piece;
       if (!take_text(cursor, piece)) return false;
-      refusal += piece;
+      item.refusal += piece;
       return true;
     });
   });
@@ -107,6 +112,7 @@ class ResponseReader {
     if (item.type == "message") {
       answer.text += item.text;
       answer.refusal += item.refusal;
+      std::move(item.logprobs.begin(), item.logprobs.end(), std::back_inserter(answer.logprobs));
     } else if (item.is_call()) {
       answer.tool_calls.push_back(std::move(item.call));
     } else if (item.type == "reasoning") {
@@ -126,6 +132,10 @@ class ResponseReader {
 
 }  // namespace
 
+bool take_logprobs(JsonCursor& cursor, std::vector<core::TokenLogprob>& out) {
+  return each_element(cursor, [&](std::size_t) { return take_logprob(cursor, out.emplace_back()); });
+}
+
 bool take_item(JsonCursor& cursor, ReadItem& out) {
   std::vector<std::string> summary, content;
   std::string call_id;
@@ -136,8 +146,8 @@ bool take_item(JsonCursor& cursor, ReadItem& out) {
     if (key == "name") return take_text(cursor, out.call.name);
     // Some servers give the object itself instead of its text.
     if (key == "arguments" || key == "input") return take_json(cursor, out.call.arguments);
-    if (key == "content") return take_parts(cursor, content, out.refusal);
-    if (key == "summary") return take_parts(cursor, summary, out.refusal);
+    if (key == "content") return take_parts(cursor, content, out);
+    if (key == "summary") return take_parts(cursor, summary, out);
     return key == "encrypted_content" ? take_text(cursor, out.encrypted) : cursor.skip();
   });
   if (!read) return false;

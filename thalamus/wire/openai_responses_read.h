@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "thalamus/core/answer.h"
 #include "thalamus/wire/json_cursor.h"
@@ -16,11 +17,14 @@ struct ReadItem {
   std::string text;  ///< of a message; of a thought its summary, then its content
   std::string refusal;
   std::string encrypted;
+  std::vector<core::TokenLogprob> logprobs;  ///< of a message's text
   core::ToolCall call;
 
   [[nodiscard]] bool is_call() const noexcept { return type == "function_call" || type == "custom_tool_call"; }
 };
 [[nodiscard]] bool take_item(JsonCursor& cursor, ReadItem& out);
+/// An array of them, added to `out`.
+[[nodiscard]] bool take_logprobs(JsonCursor& cursor, std::vector<core::TokenLogprob>& out);
 
 /// The reasoning part that a thought becomes.
 [[nodiscard]] core::Part thought_of(ReadItem item);

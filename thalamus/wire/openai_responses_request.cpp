@@ -1,4 +1,6 @@
 // core::Request -> a responses request, with what it cannot say. It never asks for the answer to be stored.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -55,7 +57,10 @@ class ResponsesRequestWriter {
     if (messages.size() > 1 && is_instructions(messages[0]))
       writer_.field("instructions", messages[first++].parts[0].text);
     writer_.key("input").begin_array();
-    for (; first < messages.size(); ++first) message(messages[first]);
+    for (; first < messages.size(); ++first) {
+      where_ = fmt::format("request.messages[{}]", first);
+      message(messages[first]);
+    }
     writer_.end_array();
     tools();
     tool_choice();
@@ -64,16 +69,22 @@ class ResponsesRequestWriter {
     // An answer that nobody stores can be continued only with the thoughts in it.
     const std::string effort = effort_of(request_);
     if (!effort.empty()) writer_.key("reasoning").begin_object().field("effort", effort).end_object();
-    if (thoughts_ || (!effort.empty() && effort != "none"))
-      writer_.key("include").raw(R"(["reasoning.encrypted_content"])");
+    include(thoughts_ || (!effort.empty() && effort != "none"));
     writer_.field("store", false);
     if (request_.stream) writer_.field("stream", true);
-    losses_.add_unread(request_);
     writer_.end_object();
     return writer_.take();
   }
 
  private:
+  void include(bool thoughts) {
+    if (!thoughts && !request_.logprobs) return;
+    writer_.key("include").begin_array();
+    if (thoughts) writer_.value("reasoning.encrypted_content");
+    if (request_.logprobs) writer_.value("message.output_text.logprobs");
+    writer_.end_array();
+  }
+
   static bool is_instructions(const core::Message& message) noexcept {
     return message.role == Role::kSystem && message.parts.size() == 1 && message.parts[0].kind == PartKind::kText &&
            !message.parts[0].text.empty();
@@ -119,7 +130,7 @@ class ResponsesRequestWriter {
     writer_.begin_object().field("type", "function_call_output").field("call_id", message.tool_call_id).key("output");
     content(Role::kTool, parts);
     writer_.end_object();
-    if (message.tool_failed) losses_.add("messages", "responses cannot mark the result of a tool as failed");
+    if (message.tool_failed) losses_.add(where_ + ".failed", "responses cannot mark the result of a tool as failed");
   }
 
   void thought(const Part& part) {
@@ -127,7 +138,7 @@ class ResponsesRequestWriter {
     if (detail == nullptr || detail->encrypted.empty() || detail->id.empty()) {
       const bool foreign = detail != nullptr && !(detail->encrypted.empty() && detail->signature.empty());
       losses_.add(
-          part, "messages",
+          part, where_,
           foreign ? "another provider's proof of its reasoning" : "responses take reasoning back only encrypted");
       return;
     }
@@ -160,7 +171,7 @@ class ResponsesRequestWriter {
       case PartKind::kReasoning:
       case PartKind::kOther: break;
     }
-    losses_.add(part, "messages", "responses have no such content here");
+    losses_.add(part, where_, "responses have no such content here");
     return false;
   }
 
@@ -298,9 +309,9 @@ class ResponsesRequestWriter {
     if (request_.temperature) writer_.field("temperature", *request_.temperature);
     if (request_.top_p) writer_.field("top_p", *request_.top_p);
     if (!request_.user.empty()) writer_.field("user", request_.user);
-    if (!request_.stop.empty()) losses_.add("stop", "responses have no stop sequences");
-    if (request_.seed) losses_.add("seed", "responses have no seed");
-    if (request_.logprobs) losses_.add("logprobs", "log-probabilities are not translated to responses");
+    if (request_.logprobs && *request_.logprobs > 0) writer_.field("top_logprobs", *request_.logprobs);
+    if (!request_.stop.empty()) losses_.add("request.stop", "responses have no stop sequences");
+    if (request_.seed) losses_.add("request.seed", "responses have no seed");
   }
 
   const core::Request& request_;
@@ -308,6 +319,7 @@ class ResponsesRequestWriter {
   JsonWriter writer_;
   bool has_tools_ = false;
   bool thoughts_ = false;
+  std::string where_;  // the message that is being written
 };
 
 }  // namespace

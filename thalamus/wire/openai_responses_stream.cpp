@@ -30,8 +30,8 @@ class EventWriter final : public StreamWriter {
 
   void write(const core::Delta& delta, std::string& out) override {
     switch (delta.kind) {
-      case core::DeltaKind::kText: return said(false, delta.text, out);
-      case core::DeltaKind::kRefusal: return said(true, delta.text, out);
+      case core::DeltaKind::kText: return said(false, delta, out);
+      case core::DeltaKind::kRefusal: return said(true, delta, out);
       case core::DeltaKind::kReasoning: return thought(delta, out);
       case core::DeltaKind::kReasoningSignature:
         if (!delta.text.empty()) seal(delta.id, sealed_signature(delta.text), true, out);
@@ -132,15 +132,21 @@ class EventWriter final : public StreamWriter {
 
   // Messages.
 
-  void said(bool refusal, const std::string& text, std::string& out) {
-    if (text.empty()) return;
+  void said(bool refusal, const core::Delta& delta, std::string& out) {
+    if (delta.text.empty() && !delta.logprob) return;
     open_part(refusal, out);
     last_ = *message_;
     refused_ = refused_ || refusal;
-    items_[*message_].parts.back().text += text;
+    OutputPart& part = items_[*message_].parts.back();
+    part.text += delta.text;
+    std::span<const core::TokenLogprob> logprobs;
+    if (delta.logprob) {
+      part.logprobs.push_back(*delta.logprob);
+      logprobs = std::span(part.logprobs).last(1);
+    }
     part_event(out, refusal ? "response.refusal.delta" : "response.output_text.delta", [&](JsonWriter& writer) {
-      writer.field("delta", text);
-      if (!refusal) writer.key("logprobs").raw("[]");
+      writer.field("delta", delta.text);
+      if (!refusal) write_logprobs(writer, logprobs);
     });
   }
 
@@ -154,7 +160,7 @@ class EventWriter final : public StreamWriter {
     std::vector<OutputPart>& parts = items_[*message_].parts;
     if (!parts.empty() && parts.back().refusal == refusal) return;
     if (!parts.empty()) close_part(out);
-    parts.push_back({refusal, {}});
+    parts.push_back({refusal, {}, {}});
     part_event(out, "response.content_part.added", [&](JsonWriter& writer) {
       writer.key("part");
       write_part(writer, parts.back());
@@ -174,7 +180,7 @@ class EventWriter final : public StreamWriter {
     const OutputPart& part = items_[*message_].parts.back();
     part_event(out, part.refusal ? "response.refusal.done" : "response.output_text.done", [&](JsonWriter& writer) {
       writer.field(part.refusal ? "refusal" : "text", part.text);
-      if (!part.refusal) writer.key("logprobs").raw("[]");
+      if (!part.refusal) write_logprobs(writer, part.logprobs);
     });
     part_event(out, "response.content_part.done", [&](JsonWriter& writer) {
       writer.key("part");

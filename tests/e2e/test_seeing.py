@@ -1,0 +1,159 @@
+"""What operators and clients see of every request: names, timings, counters, access lines. Nothing goes unseen."""
+
+import json
+import re
+import socket
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from rig import SOURCE, Gateway, Upstream, routes_config  # noqa: E402
+
+PHASES = {"decode", "decide", "encode", "answer", "record"}
+
+
+def durations(header):
+    """`Server-Timing` as milliseconds by name."""
+    found = re.findall(r"([a-z]+);dur=(\d+\.\d+)", header)
+    assert ", ".join(f"{name};dur={dur}" for name, dur in found) == header, header
+    return {name: float(dur) for name, dur in found}
+
+
+class Seeing(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.upstream = Upstream()
+        cls.gateway = Gateway("log: { access: true }\n" + routes_config(
+            cls.upstream.port, {"fine": ["ok"], "many": ["many"], "second": ["status-503", "ok"],
+                                "failing": ["status-500"]}))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+        cls.upstream.close()
+
+    def lines(self):
+        return [json.loads(line.split(" info ", 1)[1]) for line in self.gateway.stderr().splitlines()
+                if '"time_unix_s"' in line]
+
+    def lines_of(self, names):
+        """Lines are written after the answer: waits for as many as there are names."""
+        until = time.monotonic() + 5
+        while True:
+            found = [line for line in self.lines() if line["request"] in names]
+            if len(found) >= len(names) or time.monotonic() > until:
+                return found
+            time.sleep(0.02)
+
+    def test_every_answer_has_a_name_and_a_timing(self):
+        chat = json.dumps({"model": "fine", "messages": [{"role": "user", "content": "x"}]})
+        asked = [("GET", "/v1/models", None, 200), ("GET", "/v1/models/fine", None, 200),
+                 ("GET", "/v1/models/absent", None, 404), ("GET", "/healthz", None, 200), ("GET", "/readyz", None, 200),
+                 ("POST", "/v1/decision", chat, 200), ("POST", "/v1/decision", "{", 400),
+                 ("POST", "/v1/messages/count_tokens", chat, 200), ("POST", "/v1/messages/count_tokens", "{", 400),
+                 ("GET", "/v1/responses/resp_1", None, 404), ("GET", "/v1/chat/completions", None, 405),
+                 ("DELETE", "/v1/models", None, 405), ("GET", "/nowhere", None, 404),
+                 ("POST", "/v1/chat/completions", chat, 200), ("POST", "/v1/chat/completions", "{", 400)]
+        names = []
+        for method, path, body, status in asked:
+            with self.subTest(method=method, path=path, status=status):
+                got, headers, data = self.gateway.request(method, path, body)
+                self.assertEqual(got, status, data)
+                self.assertRegex(headers["x-request-id"], r"^[0-9a-f]{32}$")
+                self.assertEqual(headers["request-id"], headers["x-request-id"])
+                self.assertIn("total", durations(headers["server-timing"]))
+                names.append(headers["x-request-id"])
+        self.assertEqual(len(set(names)), len(asked))
+        lines = self.lines_of(names)
+        self.assertEqual(sorted(line["request"] for line in lines), sorted(names), "one line for each request")
+        told = {line["request"]: (line["path"], line["status"]) for line in lines}
+        self.assertEqual([told[name] for name in names], [(path, status) for _, path, _, status in asked])
+
+    def test_what_is_no_http_has_its_line(self):
+        with socket.create_connection(("127.0.0.1", self.gateway.port), 5) as raw:
+            raw.sendall(b"GET /v1/models?key=sk-not-to-be-seen HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n")
+            self.assertIn(b"400", raw.recv(4096))
+        line = self.lines_of([""])[0]
+        self.assertEqual((line["endpoint"], line["status"]), ("malformed", 400))
+        self.assertNotIn("sk-not-to-be-seen", self.gateway.stderr())
+        self.assertGreater(self.gateway.metric('thalamus_other_requests_total{endpoint="malformed",status="400"}'), 0)
+
+    def test_the_timing_says_where_the_time_went(self):
+        _, headers, _ = self.gateway.chat("second")
+        told = durations(headers["server-timing"])
+        self.assertEqual(list(told), ["decide", "upstream", "total"])
+        self.assertLess(told["decide"] + told["upstream"], told["total"])
+        _, headers, _ = self.gateway.chat("many", stream=True)
+        self.assertEqual(list(durations(headers["server-timing"])), ["decide", "upstream", "first"])
+        _, headers, _ = self.gateway.chat("with-tool", "What is 12 * 12?")
+        self.assertEqual(list(durations(headers["server-timing"])), ["decide", "total"])
+
+    def test_an_error_says_who_was_asked_and_where_the_time_went(self):
+        status, headers, data = self.gateway.chat("failing")
+        self.assertGreaterEqual(status, 500, data)
+        self.assertEqual(headers["x-thalamus-target"], "t-status-500")
+        self.assertEqual(list(durations(headers["server-timing"])), ["decide", "upstream", "total"])
+        status, headers, _ = self.gateway.chat("absent")
+        self.assertEqual(status, 404)
+        self.assertNotIn("x-thalamus-target", headers, "nobody was asked")
+
+    def test_the_gateways_own_time_is_counted_by_phase(self):
+        self.gateway.chat("fine")
+        self.gateway.chat("many", stream=True)
+        text = self.gateway.request("GET", "/metrics", admin=True)[2].decode()
+        seen = {}
+        for phase, count in re.findall(r'^thalamus_phase_seconds_count\{phase="(\w+)"\} (\d+)$', text, re.M):
+            seen[phase] = int(count)
+        self.assertEqual(set(seen), PHASES)
+        self.assertGreater(min(seen.values()), 0)
+        bounds = [float(bound) for bound in
+                  re.findall(r'^thalamus_phase_seconds_bucket\{phase="decide",le="([0-9.e-]+)"\}', text, re.M)]
+        self.assertEqual(bounds, sorted(bounds))
+        self.assertGreaterEqual(sum(bound < 1e-3 for bound in bounds), 9, "most of it is below a millisecond")
+        self.assertNotIn("nano", text, "series are in base units")
+
+    def test_every_series_is_described(self):
+        page = (SOURCE / "docs/seeing.md").read_text()
+        described = set(re.findall(r"`(thalamus_[a-z_]+)`", page))
+        self.gateway.chat("fine")
+        text = self.gateway.request("GET", "/metrics", admin=True)[2].decode()
+        shown = set(re.findall(r"^# TYPE (thalamus_[a-z_]+) ", text, re.M))
+        self.assertEqual(shown - described, set(), "docs/seeing.md lacks them")
+        elsewhere = {"thalamus_target_up", "thalamus_stored_responses", "thalamus_stored_response_bytes"}
+        self.assertEqual(described - shown, elsewhere, "no such series, but for what is not configured here")
+        for kind, name in re.findall(r"^# TYPE (?:\w+_(total)|(\w+)) counter", text, re.M):
+            self.assertTrue(kind, f"the counter {name} does not end in _total")
+
+    def test_money_is_counted_in_dollars(self):
+        before = self.gateway.metric("thalamus_cost_usd_total")
+        self.gateway.chat("fine")
+        spent = self.gateway.metric("thalamus_cost_usd_total") - before
+        self.assertAlmostEqual(spent, (11 * 1 + 5 * 2) / 1e6, places=12)
+
+    def test_models_come_in_pages_to_anthropics_clients(self):
+        def page(query):
+            status, _, data = self.gateway.request("GET", "/v1/models" + query,
+                                                   headers={"anthropic-version": "2023-06-01"})
+            return status, json.loads(data)
+        _, whole = page("")
+        names = [model["id"] for model in whole["data"]]
+        self.assertFalse(whole["has_more"])
+        _, first = page("?limit=2")
+        self.assertEqual(([model["id"] for model in first["data"]], first["has_more"]), (names[:2], True))
+        _, rest = page(f"?limit=1000&after_id={first['last_id']}")
+        self.assertEqual(([model["id"] for model in rest["data"]], rest["has_more"]), (names[2:], False))
+        _, back = page(f"?limit=1&before_id={names[2]}")
+        self.assertEqual(([model["id"] for model in back["data"]], back["has_more"]), (names[1:2], True))
+        for wrong in ("?limit=0", "?limit=x", "?limit=1001", "?after_id=nobody", "?before_id=nobody"):
+            status, error = page(wrong)
+            self.assertEqual((status, error["error"]["type"]), (400, "invalid_request_error"), wrong)
+            self.assertIn("request_id", error)
+        import anthropic
+        client = anthropic.Anthropic(base_url=f"http://127.0.0.1:{self.gateway.port}", api_key="any")
+        self.assertEqual([model.id for model in client.models.list(limit=3)], names, "the client turns the pages")
+
+
+if __name__ == "__main__":
+    unittest.main()
