@@ -26,7 +26,11 @@ function(thalamus_test_folder name)
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE thalamus_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   # The tests' own code is compiled more often than it is run: optimising it takes a third of their compile time.
-  target_compile_options(test_${name} PRIVATE $<IF:$<BOOL:${THALAMUS_SANITIZE}>,-O0,-O1>)
+  set(level -O1)
+  if(THALAMUS_SANITIZE)
+    set(level -O0)
+  endif()
+  target_compile_options(test_${name} PRIVATE ${level})
   target_compile_definitions(test_${name} PRIVATE THALAMUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              THALAMUS_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1)

@@ -289,7 +289,7 @@ class BadInput(GatewayCase):
     def test_a_contract_nothing_satisfies(self):
         status, error = self.error(*self.gateway.chat("fine", headers={"x-thalamus-deny": "t-ok"})[::2])
         self.assertEqual(status, 422)
-        self.assertIn("no target of route 'fine'", error["message"])
+        self.assertIn("no target of 'fine'", error["message"])
 
     def test_unknown_keys_are_refused_where_keys_are_configured(self):
         gateway = Gateway(routes_config(self.upstream.port, {"fine": ["ok"], "other": ["ok"]},

@@ -281,6 +281,10 @@ net::Handler admin_handler(CoreState& core, Facts& facts) {
 }
 
 std::string http_error_body(int status, std::string_view message, std::string_view path) {
+  return named_error_body(status, message, path, {});
+}
+
+std::string named_error_body(int status, std::string_view message, std::string_view path, std::string_view id) {
   const bool anthropic = path.starts_with("/v1/messages");
   std::optional<ErrorKind> kind;
   if (status == 404) kind = ErrorKind::kNotFound;

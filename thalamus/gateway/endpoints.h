@@ -32,5 +32,8 @@ class Facts {
 [[nodiscard]] net::Handler admin_handler(CoreState& core, Facts& facts);
 /// The body of the HTTP layer's own errors, in the shape of the protocol that is spoken at `path`, else in OpenAI's.
 [[nodiscard]] std::string http_error_body(int status, std::string_view message, std::string_view path);
+/// The same of a request that has a name.
+[[nodiscard]] std::string named_error_body(int status, std::string_view message, std::string_view path,
+                                           std::string_view id);
 
 }  // namespace thalamus::gateway

@@ -164,7 +164,6 @@ def on(what, text, member=None):
 
 
 PASSED = [
-    on("`stream_options` is a word", '"stream_options":"usage"'),
     on("`max_tool_calls` is a word", '"max_tool_calls":"few"'),
     on("`service_tier` that nobody knows", '"service_tier":"gold"'),
     on("an effort that nobody knows", '"reasoning":{"effort":"heroic"}'),
