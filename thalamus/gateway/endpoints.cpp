@@ -35,11 +35,11 @@ net::Awaitable<void> send_failure(net::Responder& responder, Error error) {
   co_await answer_error(responder, *wire::find_format("openai"), std::move(error));
 }
 
-net::Awaitable<void> wrong_method(net::Responder& responder, std::string path, std::string allowed) {
+net::Awaitable<void> wrong_method(PlainRequest& responder, std::string path, std::string allowed) {
   net::Headers headers = json_headers();
   headers.add("allow", allowed);
   const std::string message = fmt::format("{} takes {} only", path, allowed);
-  std::string body = http_error_body(405, message, path);
+  std::string body = named_error_body(405, message, path, responder.id());
   co_await send_text(responder, 405, std::move(headers), std::move(body));
 }
 
@@ -119,13 +119,14 @@ net::Awaitable<void> get_ready(const Facts& facts, net::Responder& responder) {
   co_await send_text(responder, status, json_headers(), std::move(body));
 }
 
-net::Awaitable<void> not_found(net::Responder& responder, std::string method, std::string path) {
+net::Awaitable<void> not_found(PlainRequest& responder, std::string method, std::string path) {
   const std::string message = fmt::format(
       "no such path: {} {}; this listener has POST /v1/chat/completions, POST /v1/messages, "
       "POST /v1/messages/count_tokens, POST /v1/responses, POST /v1/embeddings, POST /v1/decision, GET /v1/models, "
       "GET /healthz, GET /readyz",
       method, path);
-  co_await send_text(responder, 404, json_headers(), http_error_body(404, message, path));
+  std::string body = named_error_body(404, message, path, responder.id());
+  co_await send_text(responder, 404, json_headers(), std::move(body));
 }
 
 Endpoint endpoint_of(std::string_view path) noexcept {
@@ -224,7 +225,7 @@ net::Awaitable<void> post_reload(Facts& facts, net::Responder& responder) {
   }
 }
 
-net::Awaitable<void> answer_admin(Shared& shared, Facts& facts, net::HttpRequest& request, net::Responder& responder) {
+net::Awaitable<void> answer_admin(Shared& shared, Facts& facts, net::HttpRequest& request, PlainRequest& responder) {
   const auto runtime = facts.runtime();
   const Status allowed = request.path == "/healthz" ? Status{} : check_admin(runtime->config(), request);
   if (!allowed) {
@@ -256,7 +257,8 @@ net::Awaitable<void> answer_admin(Shared& shared, Facts& facts, net::HttpRequest
     const std::string message = fmt::format(
         "no such path: {}; this listener has /metrics, /healthz, /admin/status, /admin/config, /admin/reload",
         request.path);
-    co_await send_text(responder, 404, json_headers(), http_error_body(404, message, request.path));
+    std::string body = named_error_body(404, message, request.path, responder.id());
+    co_await send_text(responder, 404, json_headers(), std::move(body));
   }
 }
 
@@ -292,7 +294,7 @@ std::string named_error_body(int status, std::string_view message, std::string_v
   if (status == 503) kind = ErrorKind::kUnavailable;
   if (anthropic && !kind) kind = status >= 500 ? ErrorKind::kInternal : ErrorKind::kInvalidInput;
   if (kind)
-    return wire::find_format(anthropic ? "anthropic" : "openai")->encode_error({*kind, std::string(message), {}});
+    return wire::find_format(anthropic ? "anthropic" : "openai")->encode_error({*kind, std::string(message), {}}, id);
   base::JsonWriter out;
   out.begin_object().key("error").begin_object().field("message", message);
   out.field("type", status >= 500 ? "server_error" : "invalid_request_error");

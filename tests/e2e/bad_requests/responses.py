@@ -89,6 +89,7 @@ def of_options():
     return [
         row("`instructions` is an array", '"instructions":["x"]', "instructions", "an array", "a string"),
         row("`stream` is a word", '"stream":"true"', "stream", '"true"', "true or false"),
+        row("`stream_options` is a word", '"stream_options":"usage"', "stream_options", '"usage"', "an object"),
         row("`store` is a word", '"store":"no"', "store", '"no"', "true or false"),
         row("an answer that was never stored", '"previous_response_id":"resp_1"', "previous_response_id",
             '"resp_1"', "send the whole conversation as input", code="unsupported_value"),
