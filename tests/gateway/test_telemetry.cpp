@@ -5,22 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <chrono>
-#include <memory>
 #include <string>
-#include <utility>
 
-#include "thalamus/gateway/endpoints.h"
-#include "thalamus/net/http_client.h"
-#include "thalamus/net/memory.h"
+#include "turn_rig.h"
 
 namespace thalamus::gateway {
 namespace {
 
-namespace asio = boost::asio;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -122,75 +113,21 @@ TEST(Telemetry, ShowsWhatIsInFlightOnAllCores) {
   EXPECT_EQ(samples(telemetry, "thalamus_requests_in_flight"), "thalamus_requests_in_flight 2\n");
 }
 
-class OneRuntime final : public Facts {
- public:
-  explicit OneRuntime(std::shared_ptr<const Runtime> runtime) : runtime_(std::move(runtime)) {}
-  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
-  [[nodiscard]] std::vector<ChildStatus> children() const override { return {}; }
-  [[nodiscard]] bool stopping() const noexcept override { return false; }
-  [[nodiscard]] net::Awaitable<Result<ReloadReport>> reload() override {
-    co_return fail(ErrorKind::kUnsupported, "there is no file");
-  }
-
- private:
-  std::shared_ptr<const Runtime> runtime_;
-};
-
-net::Awaitable<void> ask(net::HttpClient& client, std::string body, int* status) {
-  net::Endpoint endpoint;
-  endpoint.host = "gateway";
-  endpoint.port = 80;
-  net::HttpCall call;
-  call.path = "/v1/chat/completions";
-  call.body = body;
-  const net::CallLimits limits;
-  auto exchange = co_await client.send(endpoint, call, limits, nullptr);
-  *status = exchange ? (*exchange)->status() : -1;
-  if (exchange) {
-    auto rest = co_await (*exchange)->read_all(1 << 20);
-    static_cast<void>(rest);
-  }
-}
-
 TEST(Telemetry, MakesNoSeriesForNamesThatRequestsMakeUp) {
-  base::SystemClock clock;
-  base::Metrics metrics;
-  Telemetry telemetry(metrics);
-  Shared shared{clock, telemetry, nullptr};
-  asio::io_context context(1);
-  net::MemoryNetwork network(context.get_executor(), clock);
-  CoreState core(0, shared, network, 1);
-  constexpr const char* kConfig =
+  TurnRig rig(
       "version: 1\nproviders: { p: { base_url: 'http://p:80/v1' } }\nmodels: [ { name: m, provider: p, id: m } ]\n"
-      "routes: [ { name: auto, targets: [m] } ]\n";
-  OneRuntime facts(Runtime::make(parse_config(kConfig, "test.yaml").value(), 1, "/tmp").value());
-  core.runtime = facts.runtime();
-  net::Handler handler = main_handler(core, facts);
-  net::ServerLimits limits;
-  net::ErrorBody error_body = http_error_body;
-  net::Gate gate;
-  auto listener = network.listen("gateway", 80).value();
-  asio::co_spawn(context, net::accept_loop(*listener, limits, handler, error_body, clock, gate), asio::detached);
-  net::HttpClient client(network, clock);
+      "routes: [ { name: auto, targets: [m] } ]\n");
   for (int i = 0; i < 5; ++i) {
-    int status = 0;
     const std::string body = fmt::format(R"({{"model":"made-up-{}","messages":[{{"role":"user","content":"x"}}]}})", i);
-    asio::co_spawn(context, ask(client, body, &status), asio::detached);
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    context.restart();
-    while (status == 0 && std::chrono::steady_clock::now() < give_up)
-      context.run_one_for(std::chrono::milliseconds(20));
-    EXPECT_EQ(status, 404);
+    EXPECT_EQ(rig.ask(body, "/v1/chat/completions", 0).status, 404);
+    EXPECT_EQ(rig.ask(body, fmt::format("/made-up-{}", i), 0).status, 404);
   }
-  listener->close();
-  client.clear();
-  gate.abort();
-  context.restart();
-  context.run_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(samples(telemetry, "thalamus_requests_total"),
+  EXPECT_EQ(samples(rig.telemetry(), "thalamus_requests_total"),
             "thalamus_requests_total{route=\"\",status=\"200\"} 0\n"
             "thalamus_requests_total{route=\"\",status=\"404\"} 5\n");
-  EXPECT_THAT(telemetry.exposition(), Not(HasSubstr("made-up")));
+  EXPECT_EQ(samples(rig.telemetry(), "thalamus_other_requests_total"),
+            "thalamus_other_requests_total{endpoint=\"other\",status=\"404\"} 5\n");
+  EXPECT_THAT(rig.telemetry().exposition(), Not(HasSubstr("made-up")));
 }
 
 }  // namespace

@@ -4,14 +4,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <nlohmann/json.hpp>
 
-#include "thalamus/gateway/endpoints.h"
-#include "thalamus/net/http_client.h"
-#include "thalamus/net/memory.h"
+#include "turn_rig.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -30,36 +25,6 @@ models:
 routes:
   - { name: auto, targets: [a, b] }
 )";
-
-/// Keeps what was appended.
-class Records final : public trace::RecordLog {
- public:
-  bool append(core::Turn turn) noexcept override {
-    turns.push_back(std::move(turn));
-    return true;
-  }
-  void flush() noexcept override {}
-  [[nodiscard]] trace::RecordLogCounts counts() const override { return {}; }
-  [[nodiscard]] const std::string& repaired() const noexcept override { return repaired_; }
-  std::vector<core::Turn> turns;
-
- private:
-  std::string repaired_;
-};
-
-class OneRuntime final : public Facts {
- public:
-  explicit OneRuntime(std::shared_ptr<const Runtime> runtime) : runtime_(std::move(runtime)) {}
-  [[nodiscard]] std::shared_ptr<const Runtime> runtime() const override { return runtime_; }
-  [[nodiscard]] std::vector<ChildStatus> children() const override { return {}; }
-  [[nodiscard]] bool stopping() const noexcept override { return false; }
-  [[nodiscard]] net::Awaitable<Result<ReloadReport>> reload() override {
-    co_return fail(ErrorKind::kUnsupported, "there is no file");
-  }
-
- private:
-  std::shared_ptr<const Runtime> runtime_;
-};
 
 /// What a scripted upstream says: two pieces, buffered or streamed.
 net::Awaitable<void> upstream(net::HttpRequest& http, net::Responder& responder) {
@@ -203,7 +168,7 @@ class TurnTest : public testing::Test {
   base::SystemClock clock_;
   base::Metrics metrics_;
   Telemetry telemetry_;
-  Records records_;
+  RigRecords records_;
   Shared shared_;
   net::ServerLimits limits_;
   net::ErrorBody error_body_ = http_error_body;
@@ -213,7 +178,7 @@ class TurnTest : public testing::Test {
   net::MemoryNetwork towards_client_;
   net::MemoryNetwork towards_upstream_;
   CoreState core_;
-  OneRuntime facts_;
+  RigFacts facts_;
   net::Handler handler_;
   net::Handler upstream_ = upstream;
   net::HttpClient client_;
