@@ -339,6 +339,7 @@ class Supervisor::Loop {
     child.misses = 0;
     child.backoff = kBackoffFirst;
     if (child.status.state == ChildState::kHealthy) return;
+    on_change_(child.spec.name, true);  // first: who waits until all are healthy finds them told of
     {
       const std::lock_guard lock(mutex_);
       child.status.state = ChildState::kHealthy;
@@ -347,11 +348,11 @@ class Supervisor::Loop {
     }
     changed_.notify_all();
     base::log_info("{} is up (process {})", child.spec.name, child.status.process_id);
-    on_change_(child.spec.name, true);
   }
 
   void fail_child(Child& child, const std::string& reason, bool again) {
     if (child.asking) child.asking->cancel();
+    on_change_(child.spec.name, false);
     {
       const std::lock_guard lock(mutex_);
       child.status.state = ChildState::kFailed;
@@ -368,7 +369,6 @@ class Supervisor::Loop {
     }
     child.start_again = clock_.now() + child.backoff;
     child.backoff = std::min(child.backoff + child.backoff, kBackoffMax);
-    on_change_(child.spec.name, false);
   }
 
   void stop_children(Nanoseconds now) {
