@@ -48,6 +48,20 @@ TEST(Affinity, LooksAtTheBeginningOfALongPrefix) {
   EXPECT_NE(of_prefix({one, ""}), of_prefix({two, ""}));
 }
 
+TEST(Affinity, PromptsThatShareALongSystemTextShareItsHome) {
+  constexpr std::size_t kLong = 4'096;
+  const std::string system(7'000, 's');
+  const auto home = [&](std::string_view text, std::string_view question) {
+    const std::array<std::string_view, 2> pieces{text, question};
+    return affinity_of("", {.pieces = pieces, .prompt_bytes = text.size() + question.size()}, kLong);
+  };
+  EXPECT_EQ(home(system, "What is this?"), home(system, "And that?"));
+  EXPECT_NE(home(system, "What is this?"), home(std::string(7'000, 't'), "What is this?"));
+  const std::string brief(1'000, 's');
+  EXPECT_NE(home(brief, std::string(5'000, 'a')), home(brief, std::string(5'000, 'b')))
+      << "what they share is not worth a home";
+}
+
 TEST(Affinity, OfAPromptWithoutASessionNeedsItsLength) {
   const Pieces pieces{"You are brief.", "Hello"};
   constexpr std::size_t kMin = 4'096;

@@ -36,7 +36,8 @@ core::Plan plan_of(const RouteRuntime& route, const route::RequestNeeds& needs, 
 std::string told(const RouteRuntime& route, const route::RequestNeeds& needs, const core::Contract& contract = {}) {
   const core::Plan plan = plan_of(route, needs, contract);
   EXPECT_TRUE(plan.empty());
-  const Error error = infeasible_error(route, plan, needs.embeddings ? Asked::kVectors : Asked::kAnswer);
+  const Error error =
+      infeasible_error(route, plan, needs.embeddings ? Asked::kVectors : Asked::kAnswer, needs.input_tokens);
   EXPECT_EQ(error.kind, ErrorKind::kInfeasible);
   EXPECT_THAT(error.message, Not(HasSubstr("nearest"))) << "that helps against estimates alone";
   return error.message;
@@ -48,7 +49,7 @@ TEST(Infeasible, SaysOfARouteOfEmbeddingModelsThatItCannotChat) {
                      "  - { name: sums, tool: arithmetic }\n",
                  "e5, bge, sums");
   const RouteRuntime& route = *runtime->find_route("auto");
-  const Error error = infeasible_error(route, plan_of(route, {}), Asked::kAnswer);
+  const Error error = infeasible_error(route, plan_of(route, {}), Asked::kAnswer, 0);
   EXPECT_EQ(error.kind, ErrorKind::kInvalidInput);
   EXPECT_EQ(error.text(),
             "body.model: 'auto' has no target that can chat, only for embeddings (e5, bge); ask another route (GET "
@@ -58,7 +59,7 @@ TEST(Infeasible, SaysOfARouteOfEmbeddingModelsThatItCannotChat) {
 TEST(Infeasible, SaysOfARouteOfChatModelsThatItGivesNoEmbeddings) {
   const auto runtime = runtime_of(model("chat", "context: 1000"), "chat");
   const RouteRuntime& route = *runtime->find_route("auto");
-  const Error error = infeasible_error(route, plan_of(route, {.embeddings = true}), Asked::kVectors);
+  const Error error = infeasible_error(route, plan_of(route, {.embeddings = true}), Asked::kVectors, 0);
   EXPECT_EQ(error.kind, ErrorKind::kInvalidInput);
   EXPECT_THAT(error.text(), HasSubstr("body.model: 'auto' has no target that gives embeddings"));
 }
@@ -76,8 +77,10 @@ TEST(Infeasible, AdvisesWhatTheEasiestTargetNeeds) {
   EXPECT_FALSE(plan_of(route, {.images = true}).empty()) << "as was advised";
   EXPECT_EQ(told(route, {.input_tokens = 900, .max_output = 200}),
             "no target of 'auto' may answer this request; ruled out: plain (context length), better (context length). "
-            "To have plain answer, shorten it or its `max_tokens` until both fit in 1000 tokens, or ask another route "
-            "(GET /v1/models lists them)");
+            "To have plain answer, shorten it (about 900 tokens) or lower its limit of output tokens until both fit in "
+            "1000 tokens, or ask another route (GET /v1/models lists them)");
+  EXPECT_EQ(infeasible_error(route, plan_of(route, {.input_tokens = 2000}), Asked::kAnswer, 2000).where,
+            "body.messages");
   EXPECT_FALSE(plan_of(route, {.input_tokens = 900, .max_output = 100}).empty());
 }
 
@@ -86,8 +89,9 @@ TEST(Infeasible, SaysWhichListToChange) {
   const RouteRuntime& route = *runtime->find_route("auto");
   core::Contract denied;
   denied.deny = {"fast", "good"};
-  EXPECT_THAT(told(route, {}, denied), HasSubstr("ruled out: a (the deny list), b (the deny list). To have a answer, "
-                                                 "take it off `deny` of the request, its key or the route"));
+  EXPECT_THAT(told(route, {}, denied),
+              HasSubstr("ruled out: a (the deny list), b (the deny list). To have a answer, "
+                        "take it and its tags off `deny` of the request, its key and the route"));
   core::Contract crossed;
   crossed.allow = {{"fast"}, {"good"}};
   EXPECT_THAT(told(route, {}, crossed), HasSubstr("name it or one of its tags in each `allow` of the request"));
@@ -99,7 +103,7 @@ TEST(Infeasible, NamesTheLimitsAndTheNearestWhereEstimatesAloneStandInTheWay) {
   core::Plan plan;
   plan.excluded[0] = core::Exclusion::kContext;
   plan.excluded[1] = core::Exclusion::kCost | core::Exclusion::kQuality;
-  EXPECT_EQ(infeasible_error(route, plan, Asked::kAnswer).message,
+  EXPECT_EQ(infeasible_error(route, plan, Asked::kAnswer, 0).message,
             "no target of 'auto' may answer this request; ruled out: a (context length), b (cost, quality). To have b "
             "answer, raise `max_cost_usd` and lower `min_quality`, or set `on_infeasible` to `nearest`");
 }

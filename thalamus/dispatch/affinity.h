@@ -14,7 +14,8 @@
 
 namespace thalamus::dispatch {
 
-/// Bytes of a prefix that are hashed: two conversations that agree so far share a home.
+/// Bytes of a prefix that are hashed where prompts of any length have a home: two conversations that agree so far share
+/// it.
 inline constexpr std::size_t kPrefixBytesMax = 8'192;
 
 /// What is known of a prompt.
@@ -26,8 +27,8 @@ struct PromptPrefix {
   std::size_t prompt_bytes = 0;
 };
 
-/// Of the session if there is one; else of the prefix, piece by piece, where the prompt has `prompt_bytes_min` bytes
-/// and more. Nothing where the prompt is shorter, or session and prefix are empty. `salt` keeps routes or tenants
+/// Of the session if there is one; else of the first `prompt_bytes_min` bytes of the prefix, piece by piece, where the
+/// prompt has as many and more: prompts that share a long system text share its home, whatever they ask. Nothing where the prompt is shorter, or session and prefix are empty. `salt` keeps routes or tenants
 /// apart.
 [[nodiscard]] std::optional<std::uint64_t> affinity_of(std::string_view session, const PromptPrefix& prefix,
                                                        std::size_t prompt_bytes_min, std::uint64_t salt = 0) noexcept;

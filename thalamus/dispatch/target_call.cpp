@@ -8,7 +8,6 @@
 namespace thalamus::dispatch {
 namespace {
 
-constexpr std::uint32_t kWaitsMax = 8;  // of one call: an endpoint that is always about to be usable is not
 constexpr Nanoseconds kNoHurry = Nanoseconds::from_ms(3'600'000);
 
 EndpointVerdict endpoint_verdict(const FailureVerdict& verdict) noexcept {
@@ -176,7 +175,8 @@ TargetStep TargetCall::try_again(const FailureVerdict& verdict, Nanoseconds now)
 TargetStep TargetCall::wait_for_endpoint(std::optional<Nanoseconds> retry_after, Nanoseconds now) noexcept {
   const bool first = tries_ == 0;
   const auto chance = controls_.endpoints->next_chance(now, {}, EndpointSet::Chance::kHealthyOnly);
-  if (!chance || backoff_.waits() >= kWaitsMax) return give_up(first ? no_endpoint(told_wait(now)) : verdict_);
+  if (!chance || backoff_.waits() >= static_cast<std::uint64_t>(controls_.options.attempts_max))
+    return give_up(first ? no_endpoint(told_wait(now)) : verdict_);
   const Nanoseconds least = std::max(retry_after.value_or(Nanoseconds{}), *chance - now);
   Nanoseconds most = time_left(now);
   if (request_.rest == PlanRest::kMoreTargets)

@@ -97,6 +97,7 @@ void choose(CoreState& core, const core::Request& request, Decision& decision, N
   constexpr feature::Reads kRecorded{.signals = true, .tokens = false, .letters = false};
   feature::describe(request, core.description, route.snapshot ? route.snapshot->reads() | kRecorded : kRecorded);
   decision.prompt_hash = core.description.text_hash;
+  decision.input_tokens = core.description.input_tokens;
   route::RequestNeeds needs = needs_of(request, core.description);
   needs.embeddings = decision.embeddings;
   ask_tools(route, request, core.shared.clock.unix_ns() / 1'000'000'000, decision, needs);
@@ -233,7 +234,7 @@ core::Turn Decision::to_turn(std::uint64_t generation) const {
 }
 
 Error Decision::infeasible_error() const {
-  return gateway::infeasible_error(*route, plan, embeddings ? Asked::kVectors : Asked::kAnswer);
+  return gateway::infeasible_error(*route, plan, embeddings ? Asked::kVectors : Asked::kAnswer, input_tokens);
 }
 
 }  // namespace thalamus::gateway

@@ -18,9 +18,10 @@ struct Decision {
   core::Contract contract;
   core::Plan plan;
   std::optional<tool::Solution> solution;  ///< of the tool that claimed
-  Nanoseconds decoding{};  ///< the part of `duration` until the request was read and its route found
+  Nanoseconds decoding{};                  ///< the part of `duration` until the request was read and its route found
   Nanoseconds duration{};
   std::uint64_t prompt_hash = 0;
+  std::uint64_t input_tokens = 0;         ///< estimated
   dispatch::ClientWait wait;              ///< how long the client says it waits
   bool embeddings = false;                ///< vectors are asked for
   bool stands_in = false;                 ///< a slow feature was not ready, and what is known stood in for it

@@ -28,7 +28,7 @@ struct Advice {
   std::string_view text;
 };
 constexpr std::array<Advice, 10> kAdvice{{
-    {Exclusion::kDenied, "take it off `deny` of the request, its key or the route"},
+    {Exclusion::kDenied, "take it and its tags off `deny` of the request, its key and the route"},
     {Exclusion::kNotAllowed, "name it or one of its tags in each `allow` of the request, its key and the route"},
     {Exclusion::kImages, "leave the images out"},
     {Exclusion::kTools, "leave `tools` out"},
@@ -42,12 +42,15 @@ constexpr std::array<Advice, 10> kAdvice{{
 constexpr unsigned kAbilities =
     static_cast<unsigned>(Exclusion::kContext | Exclusion::kImages | Exclusion::kTools | Exclusion::kJsonSchema);
 
-std::string advice_for(const core::Target& target, Exclusion why) {
+std::string advice_for(const core::Target& target, Exclusion why, std::uint64_t input_tokens) {
   std::vector<std::string> steps;
   for (const Advice& advice : kAdvice)
     if (contains(why, advice.reason)) steps.emplace_back(advice.text);
   if (contains(why, Exclusion::kContext))
-    steps.push_back(fmt::format("shorten it or its `max_tokens` until both fit in {} tokens", target.context_tokens));
+    steps.push_back(
+        fmt::format("shorten it (about {} tokens) or lower its limit of output tokens until both fit in {} "
+                    "tokens",
+                    input_tokens, target.context_tokens));
   std::string text = fmt::format("{}", fmt::join(steps, " and "));
   if ((bits(why) & ~kEstimated) == 0) text += ", or set `on_infeasible` to `nearest`";
   if ((bits(why) & kAbilities) != 0) text += ", or ask another route (GET /v1/models lists them)";
@@ -93,7 +96,7 @@ Error wrong_kind(const RouteRuntime& route, Asked asked) {
 
 }  // namespace
 
-Error infeasible_error(const RouteRuntime& route, const core::Plan& plan, Asked asked) {
+Error infeasible_error(const RouteRuntime& route, const core::Plan& plan, Asked asked, std::uint64_t input_tokens) {
   std::vector<std::size_t> able;
   for (std::size_t t = 0; t < route.model_count; ++t)
     if (route.targets[t].abilities.embeddings == (asked == Asked::kVectors)) able.push_back(t);
@@ -108,8 +111,8 @@ Error infeasible_error(const RouteRuntime& route, const core::Plan& plan, Asked 
   return {ErrorKind::kInfeasible,
           fmt::format("no target of '{}' may answer this request; ruled out: {}. To have {} answer, {}", route.name,
                       ruled_out(route, plan, able), route.targets[easiest].name,
-                      advice_for(route.targets[easiest], plan.excluded[easiest])),
-          {}};
+                      advice_for(route.targets[easiest], plan.excluded[easiest], input_tokens)),
+          plan.excluded[easiest] == Exclusion::kContext ? "body.messages" : ""};
 }
 
 }  // namespace thalamus::gateway

@@ -10,7 +10,8 @@ namespace thalamus::gateway {
 enum class Asked : std::uint8_t { kAnswer, kVectors };
 
 /// For an empty plan. kInvalidInput where the route has no target of the kind that was asked for, else kInfeasible. The
-/// advice is for the target that least stands in the way of.
-[[nodiscard]] Error infeasible_error(const RouteRuntime& route, const core::Plan& plan, Asked asked);
+/// advice is for the target that least stands in the way of. `input_tokens`: how long the request is, as estimated.
+[[nodiscard]] Error infeasible_error(const RouteRuntime& route, const core::Plan& plan, Asked asked,
+                                     std::uint64_t input_tokens);
 
 }  // namespace thalamus::gateway

@@ -36,6 +36,13 @@ std::string span_id_of(const std::string& decision_id, std::uint64_t part) {
   return fmt::format("{:016x}", id);
 }
 
+constexpr std::string_view kChat = "chat";
+
+/// As the GenAI conventions name what was asked for.
+std::string_view operation(const TurnSummary& turn) noexcept {
+  return turn.format == "embeddings" ? "embeddings" : kChat;
+}
+
 class SpanWriter {
  public:
   SpanWriter(JsonWriter& out, SemanticConventions names) : out_(out), latest_(names == SemanticConventions::kLatest) {}
@@ -43,7 +50,8 @@ class SpanWriter {
   void turn(const TurnSummary& turn) {
     const std::string trace = turn.parent ? turn.parent->trace_id : turn.decision_id;
     const std::string own = span_id_of(turn.decision_id, 0);
-    begin(trace, own, turn.parent ? turn.parent->span_id : std::string(), "chat " + turn.model, kServer);
+    begin(trace, own, turn.parent ? turn.parent->span_id : std::string(),
+          fmt::format("{} {}", operation(turn), turn.model), kServer);
     times(turn.arrived_unix_ns, turn.arrived_unix_ns + turn.outcome.total.value);
     out_.key("attributes").begin_array();
     request_attributes(turn);
@@ -68,8 +76,12 @@ class SpanWriter {
     begin(trace, span_id_of(turn.decision_id, i + 1), parent, "call " + target, kClient);
     times(begun, begun + attempt.duration.value);
     out_.key("attributes").begin_array();
-    text("gen_ai.operation.name", "chat");
+    text("gen_ai.operation.name", operation(turn));
+    text(latest_ ? "gen_ai.provider.name" : "gen_ai.system", "thalamus");
+    text("gen_ai.request.model", target);
     text("thalamus.target", target);
+    const bool answered = turn.outcome.answered_by && attempt.target == *turn.outcome.answered_by && !attempt.failure;
+    if (answered && !turn.address.empty()) text("server.address", turn.address);
     if (attempt.status != 0) number("http.response.status_code", attempt.status);
     if (attempt.failure) text("error.type", base::label(*attempt.failure));
     out_.end_array();
@@ -93,12 +105,12 @@ class SpanWriter {
   }
 
   void request_attributes(const TurnSummary& turn) {
-    text("gen_ai.operation.name", "chat");
+    text("gen_ai.operation.name", operation(turn));
     text(latest_ ? "gen_ai.provider.name" : "gen_ai.system", "thalamus");
     text("gen_ai.request.model", turn.model);
     if (!turn.upstream_model.empty()) text("gen_ai.response.model", turn.upstream_model);
     if (!turn.address.empty()) text("server.address", turn.address);
-    if (turn.outcome.finish == core::Finish::kUnknown) return;
+    if (turn.outcome.finish == core::Finish::kUnknown || operation(turn) != kChat) return;
     out_.begin_object().field("key", "gen_ai.response.finish_reasons").key("value").begin_object();
     out_.key("arrayValue").begin_object().key("values").begin_array().begin_object();
     out_.field("stringValue", finish_word(turn.outcome.finish)).end_object().end_array().end_object();

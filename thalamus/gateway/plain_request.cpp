@@ -20,6 +20,7 @@ PlainRequest::PlainRequest(CoreState& core, const net::HttpRequest& http, net::R
       status_(base::http_status(ErrorKind::kCancelled)) {}
 
 net::Headers PlainRequest::with_name_and_timing(net::Headers headers) const {
+  if (endpoint_ != Endpoint::kDecision) headers.remove("x-thalamus-decision");  // nothing was decided
   if (!headers.get("x-request-id")) headers.add("x-request-id", id_);
   if (!headers.get("request-id")) headers.add("request-id", id_);
   if (!headers.get("server-timing")) {

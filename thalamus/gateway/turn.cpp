@@ -387,6 +387,7 @@ void tell(TurnState& turn) {
     summary.route = route->name;
     for (const core::Attempt& attempt : turn.outcome.attempts)
       summary.attempted.push_back(route->targets[attempt.target].name);
+    if (!summary.attempted.empty()) summary.target = summary.attempted.back();
     if (const auto by = turn.outcome.answered_by) {
       summary.target = route->targets[*by].name;
       if (*by < route->model_count) {

@@ -29,7 +29,7 @@ struct TurnSummary {
   std::string route;
   std::string path;     ///< of the HTTP request, without its query
   std::string model;    ///< as the client asked
-  std::string target;   ///< that answered; empty if none did
+  std::string target;   ///< that answered, else that was asked last; empty if none was
   std::string address;  ///< of the target's server; empty for a tool
   std::string upstream_model;
   bool stream = false;
