@@ -7,6 +7,7 @@
 
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/json_cursor.h"
 #include "thalamus/wire/translate.h"
 
 namespace {
@@ -47,7 +48,8 @@ void check_translation(const thalamus::wire::Format& format, std::string_view bo
     thalamus::wire::Losses losses;
     const std::string text =
         thalamus::wire::translate(format, body, request, *thalamus::wire::find_format(name), "m", losses);
-    require(!nlohmann::json::parse(text, nullptr, false).is_discarded());
+    // Not by the other parser: it refuses numbers that no double holds.
+    require(thalamus::wire::JsonCursor(text).skip());
     for (const thalamus::wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
   }
 }

@@ -8,6 +8,7 @@
 
 #include "thalamus/wire/embeddings.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/json_cursor.h"
 #include "thalamus/wire/translate.h"
 
 namespace {
@@ -64,7 +65,8 @@ void check_translation(const wire::Format& format, std::string_view body, const 
   for (const std::string& name : wire::format_names()) {
     wire::Losses losses;
     const std::string text = wire::translate(format, body, request, *wire::find_format(name), "m", losses);
-    require(!nlohmann::json::parse(text, nullptr, false).is_discarded());
+    // Not by the other parser: it refuses numbers that no double holds.
+    require(thalamus::wire::JsonCursor(text).skip());
     for (const wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
   }
 }

@@ -153,6 +153,36 @@ TEST(AnthropicEncode, StreamsInterleavedCallsOneAfterTheOther) {
   EXPECT_EQ(seen.usage, json::parse(R"({"output_tokens":0})"));
 }
 
+/// The argument text of a streamed call: its deltas, one behind the other.
+std::string streamed_arguments(const std::vector<std::string>& pieces) {
+  std::vector<core::Delta> deltas{call_delta(0, "c1", "f")};
+  for (const std::string& piece : pieces) deltas.push_back(arguments_delta(0, piece));
+  std::string out;
+  for (const SseEvent& event : events_of(stream_of(deltas, {.finish = Finish::kToolCalls, .usage = {}}))) {
+    const json data = json::parse(event.data);
+    if (data["type"] == "content_block_delta") out += data["delta"]["partial_json"].get<std::string>();
+  }
+  return out;
+}
+
+TEST(AnthropicEncode, ArgumentsThatAreNoObjectStandAsTextAndWhatBeganAsOneStays) {
+  const auto buffered = [](const std::string& arguments) {
+    core::Answer answer = sample();
+    answer.text.clear();
+    answer.tool_calls = {{"c1", "f", arguments}};
+    return json::parse(anthropic().encode_answer(answer))["content"][0]["input"];
+  };
+  for (const char* text : {"free text", "[1,2]", "\"x\"", "12", "tru"}) {
+    const std::string whole = text;
+    EXPECT_EQ(buffered(whole), (json{{"input", whole}}));
+    EXPECT_EQ(json::parse(streamed_arguments({whole.substr(0, 1), whole.substr(1)})), buffered(whole));
+  }
+  // A stream cannot take back what it gave: the client's library reads a cut object in part.
+  EXPECT_EQ(buffered(R"({"a":1,"b":[)"), (json{{"input", R"({"a":1,"b":[)"}}));
+  EXPECT_EQ(streamed_arguments({R"({"a":)", R"(1,"b":[)"}), R"({"a":1,"b":[)");
+  EXPECT_EQ(streamed_arguments({"{bro", "ken}"}), "{broken}");
+}
+
 // The pieces of a call that is open are not held back.
 TEST(AnthropicEncode, WritesThePiecesOfTheOpenBlockAtOnce) {
   const auto writer = anthropic().write_stream({});

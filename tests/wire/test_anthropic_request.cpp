@@ -311,12 +311,31 @@ TEST(AnthropicRequest, DoesNotThinkWhereTheProtocolForbidsIt) {
   request = asking({says(Role::kUser, "q"), says(Role::kAssistant, "so")});
   request.reasoning_effort = "low";
   EXPECT_FALSE(written(request).contains("thinking"));
-  for (const char* effort : {"none", "minimal"}) {
-    request = asking({says(Role::kUser, "q")});
+  request = asking({says(Role::kUser, "q")});
+  request.reasoning_effort = "none";
+  EXPECT_FALSE(written(request).contains("thinking"));
+  EXPECT_THAT(lost(request), IsEmpty());
+}
+
+TEST(AnthropicRequest, AnEffortThatIsNotTheSameIsTold) {
+  core::Request request = asking({says(Role::kUser, "q")});
+  const auto thinking = [&](const char* effort) {
     request.reasoning_effort = effort;
-    EXPECT_FALSE(written(request).contains("thinking"));
-    EXPECT_THAT(lost(request), IsEmpty());
+    const json body = written(request);
+    return body.contains("thinking") ? body["thinking"]["budget_tokens"].get<int>() : 0;
+  };
+  for (const auto& [effort, tokens] : {std::pair{"low", 1024}, {"medium", 4096}, {"high", 16384}}) {
+    EXPECT_EQ(thinking(effort), tokens);
+    EXPECT_THAT(lost(request), IsEmpty()) << effort;
   }
+  for (const auto& [effort, tokens] : {std::pair{"minimal", 0}, {"xhigh", 16384}, {"max", 16384}}) {
+    EXPECT_EQ(thinking(effort), tokens);
+    EXPECT_THAT(lost(request), ElementsAre("request.reasoning_effort")) << effort;
+  }
+  // What becomes of it in the end is told once.
+  request.max_output_tokens = 3000;
+  EXPECT_THAT(lost(request), ElementsAre("request.reasoning_effort"));
+  EXPECT_EQ(thinking("xhigh"), 1500);
 }
 
 // Requests that the protocol can say whole.

@@ -104,6 +104,15 @@ TEST(AnthropicTranslate, SaysAMessagesRequestAsChat) {
   EXPECT_THAT(paths(losses), ElementsAre("messages[1].content[0]", "tools[1]", "system[0].cache_control", "top_k"));
 }
 
+TEST(AnthropicTranslate, ATypeOfAnImageCannotEndItsText) {
+  const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image",)"
+                           R"("source":{"type":"base64","media_type":"image/png\u0000","data":"AA=="}}]}]})";
+  for (const char* to : {"openai", "responses"}) {
+    const json out = translated(anthropic(), *find_format(to), body);
+    EXPECT_NE(out.dump().find(R"(data:image/png\u0000;base64,AA==)"), std::string::npos) << out;
+  }
+}
+
 TEST(AnthropicTranslate, AToolsResultIsTextInChat) {
   Losses losses;
   const json chat = translated(anthropic(), openai(), R"({"model":"auto","max_tokens":9,"messages":[
@@ -137,8 +146,90 @@ TEST(AnthropicTranslate, TellsWhatChatRequestsLoseOnTheWay) {
                                    "logprobs":true,"response_format":{"type":"json_object"},"temperature":2,
                                    "logit_bias":{"5":1},"reasoning_effort":"minimal"})",
                                &losses);
-  EXPECT_THAT(paths(losses), ElementsAre("response_format", "temperature", "seed", "logprobs", "n", "logit_bias"));
+  EXPECT_THAT(paths(losses),
+              ElementsAre("reasoning_effort", "response_format", "temperature", "seed", "logprobs", "n", "logit_bias"));
+  EXPECT_EQ(losses[2].reason, "given as 1, the most that messages take");
   EXPECT_EQ(body["temperature"], 1.0);
+}
+
+TEST(AnthropicTranslate, TheLevelOfDetailOfAnImageIsToldAtItsOwnPlace) {
+  Losses losses;
+  const json body = translated(openai(), anthropic(), R"({"model":"m","messages":[{"role":"user","content":[
+      {"type":"text","text":"q"},{"type":"image_url","image_url":{"url":"https://x/y","detail":"low"}}]}]})",
+                               &losses);
+  EXPECT_THAT(paths(losses), ElementsAre("messages[0].content[1].image_url.detail"));
+  EXPECT_EQ(body["messages"][0]["content"][1]["source"]["url"], "https://x/y");
+  losses.clear();
+  translated(*find_format("responses"), anthropic(), R"({"model":"m","input":[{"role":"user","content":[
+      {"type":"input_text","text":"q"},{"type":"input_image","image_url":"https://x/y","detail":"high"}]}]})",
+             &losses);
+  EXPECT_THAT(paths(losses), ElementsAre("input[0].content[1].detail"));
+}
+
+/// A messages request with these members.
+std::string asking(const std::string& members) {
+  return R"({"model":"m","messages":[{"role":"user","content":"q"}],)" + members + "}";
+}
+
+TEST(AnthropicTranslate, ALimitBelowTheTargetsLeastIsRaisedAndTold) {
+  struct Case {
+    int limit;
+    int chat;
+    int responses;
+  };
+  for (const Case& row : {Case{0, 1, 16}, {1, 1, 16}, {15, 15, 16}, {16, 16, 16}}) {
+    const std::string body = asking("\"max_tokens\":" + std::to_string(row.limit));
+    Losses chat, responses;
+    EXPECT_EQ(translated(anthropic(), openai(), body, &chat)["max_tokens"], row.chat);
+    EXPECT_EQ(translated(anthropic(), *find_format("responses"), body, &responses)["max_output_tokens"], row.responses);
+    EXPECT_EQ(paths(chat), std::vector<std::string>(row.limit == row.chat ? 0 : 1, "max_tokens")) << row.limit;
+    EXPECT_EQ(paths(responses), std::vector<std::string>(row.limit == row.responses ? 0 : 1, "max_tokens"))
+        << row.limit;
+  }
+  Losses losses;
+  translated(openai(), *find_format("responses"), asking(R"("max_tokens":5)"), &losses);
+  EXPECT_THAT(paths(losses), ElementsAre("max_tokens"));
+}
+
+TEST(AnthropicTranslate, MoreStopSequencesThanTheTargetTakesAreToldOneByOne) {
+  Losses losses;
+  const json body = translated(anthropic(), openai(),
+                               asking(R"("max_tokens":99,"stop_sequences":["a","b","c","d","e","f"])"), &losses);
+  EXPECT_EQ(body["stop"], json::parse(R"(["a","b","c","d"])"));
+  EXPECT_THAT(paths(losses), ElementsAre("stop_sequences[4]", "stop_sequences[5]"));
+}
+
+TEST(AnthropicTranslate, ABudgetOfThinkingThatBecomesAWordIsTold) {
+  for (const char* target : {"openai", "responses"}) {
+    const auto told = [&](const std::string& members) {
+      Losses losses;
+      translated(anthropic(), *find_format(target), asking("\"max_tokens\":99999," + members), &losses);
+      return paths(losses);
+    };
+    for (const char* own : {"1024", "4096", "16384"})
+      EXPECT_THAT(told(std::string(R"("thinking":{"type":"enabled","budget_tokens":)") + own + "}"), IsEmpty()) << own;
+    EXPECT_THAT(told(R"("thinking":{"type":"enabled","budget_tokens":30000})"), ElementsAre("thinking.budget_tokens"));
+    EXPECT_THAT(told(R"("thinking":{"type":"enabled","budget_tokens":2048},"output_config":{"effort":"low"})"),
+                ElementsAre("thinking.budget_tokens"));
+    EXPECT_THAT(told(R"("thinking":{"type":"disabled"})"), IsEmpty());
+  }
+}
+
+TEST(AnthropicTranslate, ATurnThatWasBegunIsTold) {
+  for (const char* target : {"openai", "responses"}) {
+    const auto told = [&](const std::string& more) {
+      Losses losses;
+      translated(anthropic(), *find_format(target), R"({"model":"m","max_tokens":99,"messages":[
+          {"role":"user","content":"q"})" + more + "]}",
+                 &losses);
+      return paths(losses);
+    };
+    EXPECT_THAT(told(R"(,{"role":"assistant","content":"so {"})"), ElementsAre("messages[1]"));
+    EXPECT_THAT(told(R"(,{"role":"assistant","content":"so"},{"role":"user","content":"and?"})"), IsEmpty());
+    EXPECT_THAT(told(R"(,{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]})"),
+                IsEmpty())
+        << "a call is not gone on with";
+  }
 }
 
 /// An upstream's stream in one protocol -> the client's in the other.

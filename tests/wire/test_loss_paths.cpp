@@ -1,8 +1,10 @@
 // Every loss names a place of the client's own body, in the client's own words, whatever was lost and whatever else the
 // body holds.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -17,6 +19,9 @@ namespace {
 using nlohmann::json;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 /// The value at "messages[2].content[0]"; null pointer where there is none.
 const json* walk(const json& root, std::string_view path) {
@@ -222,6 +227,225 @@ TEST(LossPaths, ATargetThatDoesNotReasonIsToldInTheClientsWords) {
   EXPECT_EQ(named("anthropic", R"({"thinking":{"type":"enabled","budget_tokens":2048},)" + messages), "thinking");
   EXPECT_EQ(named("anthropic", R"({"thinking":{"type":"adaptive"},)" + messages), "thinking");
   EXPECT_EQ(named("anthropic", R"({"output_config":{"effort":"low"},)" + messages), "output_config.effort");
+}
+
+std::string chat_with(const std::string& messages, const std::string& members = "") {
+  return R"({"model":"m","messages":[)" + messages + "]" + members + "}";
+}
+std::string responses_with(const std::string& items, const std::string& members = "") {
+  return R"({"model":"m","input":[)" + items + "]" + members + "}";
+}
+std::string messages_with(const std::string& turns, const std::string& members = "") {
+  return R"({"model":"m","max_tokens":99,"messages":[)" + turns + "]" + members + "}";
+}
+constexpr std::string_view kQuestion = R"({"role":"user","content":"q"})";
+
+struct Below {
+  std::string_view protocol;
+  std::string body;
+  std::vector<std::string> paths;
+};
+
+TEST(LossPaths, MembersBelowTheTopLevelAreTold) {
+  const std::string question(kQuestion);
+  const std::array bodies = std::to_array<Below>({
+      {"openai", chat_with(R"({"role":"user","content":"q","foo":1})"), {"messages[0].foo"}},
+      {"openai",
+       chat_with(R"({"role":"user","content":[{"type":"text","text":"q","foo":false}]})"),
+       {"messages[0].content[0].foo"}},
+      {"openai",
+       chat_with(R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y","foo":1}}]})"),
+       {"messages[0].content[0].image_url.foo"}},
+      {"openai",
+       chat_with(question + R"(,{"role":"assistant","content":"x","audio":{"id":"a"}},)" + question),
+       {"messages[1].audio"}},
+      {"openai",
+       chat_with(question + R"(,{"role":"assistant","tool_calls":[{"id":"c","type":"function","foo":1,
+                   "function":{"name":"f","arguments":"{}","bar":2}}]},
+                   {"role":"tool","tool_call_id":"c","content":"r"})"),
+       {"messages[1].tool_calls[0].foo", "messages[1].tool_calls[0].function.bar"}},
+      {"openai",
+       chat_with(question, R"(,"tools":[{"type":"function","defer_loading":true,"function":{"name":"f","foo":1}}])"),
+       {"tools[0].defer_loading", "tools[0].function.foo"}},
+      {"openai",
+       chat_with(question, R"(,"response_format":{"type":"json_schema","bar":1,"json_schema":{"name":"n","foo":1,
+                                 "schema":{"type":"object"}}})"),
+       {"response_format.bar", "response_format.json_schema.foo"}},
+      {"openai",
+       chat_with(question, R"(,"tools":[{"type":"function","function":{"name":"f"}}],
+                              "tool_choice":{"type":"function","function":{"name":"f"},"foo":1})"),
+       {"tool_choice.foo"}},
+      {"responses", responses_with(R"({"role":"user","content":"q","foo":1})"), {"input[0].foo"}},
+      {"responses",
+       responses_with(R"({"role":"user","content":[{"type":"input_text","text":"q","foo":1}]})"),
+       {"input[0].content[0].foo"}},
+      {"responses", responses_with(question, R"(,"tools":[{"type":"function","name":"f","foo":1}])"), {"tools[0].foo"}},
+      {"responses",
+       responses_with(question,
+                      R"(,"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"foo":2}})"),
+       {"text.format.foo"}},
+      {"responses",
+       responses_with(question + R"(,{"type":"message","role":"assistant","phase":"commentary","content":[{"type":
+           "output_text","text":"x","annotations":[{"type":"url_citation","url":"u"}]}]},)" +
+                      question),
+       {"input[1].phase", "input[1].content[0].annotations"}},
+      {"anthropic", messages_with(R"({"role":"user","content":"q","foo":1})"), {"messages[0].foo"}},
+      {"anthropic",
+       messages_with(R"({"role":"user","content":[{"type":"text","text":"q","foo":1}]})"),
+       {"messages[0].content[0].foo"}},
+      {"anthropic",
+       messages_with(
+           R"({"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x","foo":1}}]})"),
+       {"messages[0].content[0].source.foo"}},
+      {"anthropic",
+       messages_with(question + R"(,{"role":"assistant","content":[{"type":"text","text":"x",
+           "citations":[{"type":"char_location"}]}]},)" +
+                     question),
+       {"messages[1].content[0].citations"}},
+      {"anthropic",
+       messages_with(question, R"(,"tools":[{"name":"f","input_schema":{},"input_examples":[{}],"defer_loading":true,
+           "allowed_callers":["code_execution_20250825"],"eager_input_streaming":true}])"),
+       {"tools[0].input_examples", "tools[0].defer_loading", "tools[0].allowed_callers",
+        "tools[0].eager_input_streaming"}},
+  });
+  for (const Below& row : bodies)
+    for (const Parts& other : all_parts()) {
+      if (other.name == row.protocol) continue;
+      EXPECT_THAT(lost(row.protocol, other.name, row.body).paths, UnorderedElementsAreArray(row.paths))
+          << row.body << " as " << other.name;
+    }
+}
+
+// Clients send whole answers back, with members that mean nothing in a request.
+TEST(LossPaths, NothingIsLostOfAnAnswerThatComesBack) {
+  const std::string question(kQuestion);
+  const std::array bodies = std::to_array<Below>({
+      {"openai",
+       chat_with(question + R"(,{"role":"assistant","content":null,"refusal":null,"annotations":[],"audio":null,
+           "function_call":null,"reasoning_content":null,"parsed":null,
+           "tool_calls":[{"id":"c","index":0,"type":"function",
+             "function":{"name":"f","arguments":"{}","parsed_arguments":{"a":1}}}]},
+           {"role":"tool","tool_call_id":"c","content":"r"},
+           {"role":"assistant","content":"x","refusal":null,"annotations":[],"reasoning_content":"",
+           "tool_calls":null},)" +
+                 question),
+       {}},
+      {"responses",
+       responses_with(question + R"(,{"id":"fc_1","type":"function_call","status":"completed","call_id":"c","name":"f",
+             "arguments":"{}","parsed_arguments":{"a":1}},
+           {"type":"function_call_output","id":"o","status":null,"call_id":"c","output":"r"},
+           {"id":"msg_1","type":"message","status":"completed","role":"assistant","phase":null,"content":[{"type":
+             "output_text","text":"x","annotations":[],"logprobs":[{"token":"x","logprob":0}]}]},)" +
+                      question),
+       {}},
+      {"anthropic",
+       messages_with(question + R"(,{"id":"msg_1","type":"message","model":"m","stop_reason":"tool_use",
+             "stop_sequence":null,"usage":{"input_tokens":1},"role":"assistant","content":[
+             {"type":"text","text":"x","citations":null,"parsed_output":{"a":1}},
+             {"type":"tool_use","id":"t","name":"f","input":{},"caller":{ "type": "direct" }}]},
+           {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r","cache_control":null}]})",
+                     R"(,"tools":[{"name":"f","input_schema":{},"defer_loading":false,"allowed_callers":["direct"],
+                           "cache_control":null,"input_examples":[]}])"),
+       {}},
+  });
+  for (const Below& row : bodies)
+    for (const Parts& other : all_parts()) {
+      if (other.name == row.protocol) continue;
+      EXPECT_THAT(lost(row.protocol, other.name, row.body).paths, ElementsAre()) << row.body << " as " << other.name;
+    }
+}
+
+TEST(LossPaths, WhatIsLostAsAWholeIsToldOnce) {
+  EXPECT_THAT(lost("openai", "anthropic",
+                   chat_with(R"({"role":"user","content":[{"type":"hologram","depth":3},
+                {"type":"text","text":"q"}]})",
+                             R"(,"tools":[{"type":"search","depth":3}])"))
+                  .paths,
+              ElementsAre("messages[0].content[0]", "tools[0]"));
+  EXPECT_THAT(lost("responses", "openai",
+                   responses_with(R"({"role":"user","content":[{"type":"hologram","depth":3},
+                {"type":"input_text","text":"q"}]})",
+                                  R"(,"tools":[{"type":"web_search","size":"low"}])"))
+                  .paths,
+              ElementsAre("input[0].content[0]", "tools[0]"));
+  EXPECT_THAT(lost("anthropic", "openai",
+                   messages_with(R"({"role":"user","content":[{"type":"hologram","depth":3},
+                {"type":"text","text":"q"}]})",
+                                 R"(,"tools":[{"type":"web_search_20250305","name":"w","max_uses":3}])"))
+                  .paths,
+              ElementsAre("messages[0].content[0]", "tools[0]"));
+}
+
+TEST(LossPaths, ThoughtsOfChatAreTold) {
+  for (const std::string_view name : {"reasoning_content", "reasoning"}) {
+    const json answer = {{"role", "assistant"}, {"content", "x"}, {name, "thought"}};
+    const std::string body = chat_with(fmt::format("{0},{1},{0}", kQuestion, answer.dump()));
+    for (const std::string_view target : {"anthropic", "responses"}) {
+      const Lost found = lost("openai", target, body);
+      EXPECT_THAT(found.paths, ElementsAre(fmt::format("messages[1].{}", name)));
+      EXPECT_THAT(found.reasons, ElementsAre(HasSubstr("no proof")));
+    }
+  }
+}
+
+TEST(LossPaths, ManyMarksCrowdNothingOut) {
+  std::string marks;
+  for (int i = 0; i < 1100; ++i)
+    marks += std::string(i == 0 ? "" : ",") +
+             R"({"role":"user","content":[{"type":"text","text":"q","cache_control":{"type":"ephemeral"}}]})";
+  const Format& chat = *find_format("openai");
+  const std::string body = chat_with(marks, R"(,"metadata":{"a":"b"},"verbosity":"low","logit_bias":{"1":2})");
+  const auto request = chat.decode(body, {});
+  ASSERT_TRUE(request) << request.error().text();
+  Losses losses;
+  const json text = json::parse(translate(chat, body, *request, *find_format("responses"), "up", losses));
+  EXPECT_EQ(text["metadata"], json({{"a", "b"}}));
+  EXPECT_EQ(text["text"]["verbosity"], "low");
+  const Lost found = lost("openai", "responses", body);
+  EXPECT_THAT(found.paths, Contains("logit_bias"));
+  EXPECT_THAT(found.paths, Contains("...").Times(1)) << "the last marks are not told one by one";
+  EXPECT_EQ(found.paths.size(), 1024U + 2U);
+}
+
+TEST(LossPaths, ManyMembersAreAllTold) {
+  std::string members;
+  for (int i = 0; i < 40; ++i) members += R"(,"z)" + std::to_string(i) + R"(":1)";
+  const std::string body =
+      chat_with(std::string(kQuestion), members + R"(,"n":2,")" + std::string(300, 'k') + R"(":[])");
+  const Lost found = lost("openai", "anthropic", body);
+  EXPECT_EQ(found.paths.size(), 41U) << "a long name is looked up whole: the empty value asks for nothing";
+  EXPECT_THAT(found.paths, Contains("n"));
+}
+
+TEST(LossPaths, TheNameOfAResultGoesOnWithTheCall) {
+  const std::string body =
+      chat_with(std::string(kQuestion) +
+                R"(,{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+          {"name":"f","role":"function","content":"x"},{"role":"user","name":"bob","content":"q"})");
+  EXPECT_THAT(lost("openai", "responses", body).paths, ElementsAre("messages[3].name"));
+}
+
+TEST(LossPaths, CustomToolsOfResponsesBecomeFunctions) {
+  const std::string body = responses_with(
+      std::string(kQuestion) +
+          R"(,{"type":"custom_tool_call","id":"ct","status":"completed","call_id":"c","name":"q","input":"say \"x\""},
+          {"type":"custom_tool_call_output","call_id":"c","output":"done"})",
+      R"(,"tools":[{"type":"custom","name":"q","description":"d","format":{"type":"text"}}])");
+  const Format& source = *find_format("responses");
+  const auto request = source.decode(body, {});
+  ASSERT_TRUE(request) << request.error().text();
+  ASSERT_EQ(request->tools.size(), 1U);
+  EXPECT_EQ(request->tools[0].name, "q");
+  EXPECT_EQ(request->tools[0].description, "d");
+  EXPECT_TRUE(request->tools[0].hosted.empty()) << "the client runs it";
+  ASSERT_EQ(request->messages.size(), 3U);
+  EXPECT_EQ(request->messages[1].tool_calls.at(0).arguments, R"({"input":"say \"x\""})");
+  EXPECT_EQ(request->messages[2].tool_call_id, "c");
+  for (const std::string_view target : {"anthropic", "openai"}) {
+    const Lost found = lost("responses", target, body);
+    EXPECT_THAT(found.paths, UnorderedElementsAre("tools[0]", "input[1].input")) << target;
+    EXPECT_THAT(found.reasons, UnorderedElementsAre(HasSubstr("function without parameters"), HasSubstr("free text")));
+  }
 }
 
 }  // namespace

@@ -213,6 +213,12 @@ TEST(ResponsesDecode, RefusesWhatNeedsAStore) {
   EXPECT_EQ(refused(R"("previous_response_id":"resp_1")"),
             "body.previous_response_id: got \"resp_1\", but no answers are stored here; send the whole conversation as "
             "input");
+  const auto unnamed = decode(R"({"model":"m","input":"x","previous_response_id":""})");
+  ASSERT_FALSE(unnamed);
+  EXPECT_EQ(unnamed.error().kind, ErrorKind::kInvalidInput);
+  EXPECT_EQ(unnamed.error().text(),
+            "body.previous_response_id: expected the id of a response, got an empty one; leave the member out to begin "
+            "a conversation");
   EXPECT_EQ(refused(R"("conversation":{"id":"conv_1"})"),
             "body.conversation: no conversations are stored here; send the whole conversation as input");
   EXPECT_EQ(refused(R"("background":true)"),

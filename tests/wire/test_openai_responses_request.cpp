@@ -195,6 +195,8 @@ core::Request random_request(std::uint64_t seed) {
       message.parts.insert(message.parts.begin(), with_detail(PartKind::kReasoning, text(), detail));
     }
   }
+  // A turn that was begun is not gone on with.
+  if (request.messages.back().role == Role::kAssistant) request.messages.push_back(text_message(Role::kUser, "so?"));
   request.stream = rng.below(2) == 0;
   if (rng.below(2) == 0) request.reasoning_effort = "high";
   if (rng.below(2) == 0) request.tools.push_back({"f", text(), R"({"type":"object"})", rng.below(2) == 0});

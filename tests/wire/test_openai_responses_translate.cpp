@@ -63,14 +63,54 @@ TEST(ResponsesTranslate, SaysAResponsesRequestAsChat) {
       {"role":"assistant","content":"I look","tool_calls":[
         {"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}},
         {"id":"c2","type":"function","function":{"name":"g","arguments":"{}"}}]},
-      {"role":"tool","content":"42","tool_call_id":"c1"},{"role":"tool","content":"43","tool_call_id":"c2"},
-      {"role":"assistant","content":""}],
+      {"role":"tool","content":"42","tool_call_id":"c1"},{"role":"tool","content":"43","tool_call_id":"c2"}],
     "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},
       "strict":true}}],
     "tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,
     "response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"},"strict":true}},
     "max_completion_tokens":100,"reasoning_effort":"low","temperature":0.5,"user":"u"})"));
   EXPECT_THAT(paths(losses), ElementsAre("input[2]", "input[8]", "tools[1]", "reasoning.summary"));
+}
+
+TEST(ResponsesTranslate, AnItemThatChatDoesNotKnowLeavesNoTurnBehind) {
+  for (const char* item : {R"({"type":"item_reference","id":"msg_1"})", R"({"type":"web_search_call","id":"ws_1"})",
+                           R"({"type":"reasoning","id":"rs_1","summary":[]})"}) {
+    const std::string body = std::string(R"({"model":"m","input":[{"role":"user","content":"q"},)") + item;
+    Losses losses;
+    const json last = translated(responses(), openai(), body + "]}", &losses);
+    EXPECT_EQ(last["messages"], json::parse(R"([{"role":"user","content":"q"}])")) << item;
+    EXPECT_THAT(paths(losses), ElementsAre("input[1]")) << item;
+    const json between = translated(responses(), openai(), body + R"(,{"role":"user","content":"p"}]})");
+    EXPECT_EQ(between["messages"], json::parse(R"([{"role":"user","content":"q"},{"role":"user","content":"p"}])"));
+  }
+  // An empty turn of the user is better than an assistant's that would be gone on with.
+  const json user = translated(responses(), openai(), R"({"model":"m","input":[{"role":"assistant","content":"a"},
+      {"role":"user","content":[{"type":"hologram"}]}]})");
+  EXPECT_EQ(user["messages"][1], json::parse(R"({"role":"user","content":""})"));
+}
+
+TEST(ResponsesTranslate, CallsOfOldClientsGetTheSameIdentifierEverywhere) {
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"q"},
+    {"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"g","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"call_1","content":"0"},
+    {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+    {"role":"function","name":"f","content":"1"},
+    {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+    {"role":"function","name":"f","content":"2"},{"role":"user","content":"so?"}]})";
+  const json input = translated(openai(), responses(), chat)["input"];
+  for (const auto& [at, id] : {std::pair{1U, "call_1"}, {3U, "call_2"}, {5U, "call_3"}}) {
+    EXPECT_EQ(input[at]["call_id"], id);
+    EXPECT_EQ(input[at + 1]["call_id"], id);
+  }
+  const json turns = translated(openai(), anthropic(), chat)["messages"];
+  for (const auto& [at, id] : {std::pair{1U, "call_1"}, {3U, "call_2"}, {5U, "call_3"}}) {
+    EXPECT_EQ(turns[at]["content"][0]["id"], id);
+    EXPECT_EQ(turns[at + 1]["content"][0]["tool_use_id"], id);
+  }
+  // The same request as chat completions with their present members.
+  const json again = json::parse(openai().encode_request(*openai().decode(chat, {}), "up"))["messages"];
+  EXPECT_EQ(again[3]["tool_calls"][0]["id"], "call_2");
+  EXPECT_EQ(again[4]["tool_call_id"], "call_2");
 }
 
 TEST(ResponsesTranslate, SaysAChatRequestAsResponsesAndBack) {
@@ -247,7 +287,7 @@ TEST(ResponsesTranslate, AnEncryptedThoughtSurvivesAClientOfMessages) {
   const auto given = responses().read_answer(responses().encode_answer(answer));
   ASSERT_TRUE(given) << given.error().text();
   const json content = json::parse(anthropic().encode_answer(given->answer))["content"];
-  json body = {{"model", "m"}, {"max_tokens", 9}};
+  json body = {{"model", "m"}, {"max_tokens", 99}};
   body["messages"] = json::array({{{"role", "user"}, {"content", "q"}},
                                   {{"role", "assistant"}, {"content", content}},
                                   {{"role", "user"}, {"content", "next"}}});

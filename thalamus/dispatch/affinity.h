@@ -28,8 +28,8 @@ struct PromptPrefix {
 };
 
 /// Of the session if there is one; else of the first `prompt_bytes_min` bytes of the prefix, piece by piece, where the
-/// prompt has as many and more: prompts that share a long system text share its home, whatever they ask. Nothing where the prompt is shorter, or session and prefix are empty. `salt` keeps routes or tenants
-/// apart.
+/// prompt has as many and more: prompts that share a long system text share its home, whatever they ask. Nothing where
+/// the prompt is shorter, or session and prefix are empty. `salt` keeps routes or tenants apart.
 [[nodiscard]] std::optional<std::uint64_t> affinity_of(std::string_view session, const PromptPrefix& prefix,
                                                        std::size_t prompt_bytes_min, std::uint64_t salt = 0) noexcept;
 

@@ -274,10 +274,7 @@ class RequestDecoder {
   }
 
   /// A member that no field holds.
-  Status pass(const Place& place, std::string_view key) {
-    if (cursor_.peek() != JsonKind::kNull) notes_.unread(Place(place, key));
-    return skip_value(cursor_, place);
-  }
+  Status pass(const Place& place, std::string_view key) { return notes_.skip_unread(cursor_, place, key); }
 
   Status contract(const Place& place) { return read_contract(cursor_, place, request_.contract); }
 

@@ -19,6 +19,9 @@ constexpr std::array<Role, 3> kRoles{Role::kUser, Role::kAssistant, Role::kSyste
 constexpr std::array<std::string_view, 3> kImageSources{"base64", "url", "file"};
 constexpr std::array<std::string_view, 5> kDocumentSources{"base64", "url", "file", "text", "content"};
 
+/// Members of an answer that clients send back with it.
+constexpr std::array<std::string_view, 6> kEchoed{"id", "type", "model", "stop_reason", "stop_sequence", "usage"};
+
 /// The blocks of one turn, of a tool's result or of a document.
 struct Blocks {
   std::vector<Part> parts;
@@ -80,7 +83,10 @@ class BlockReader {
     part.kind = PartKind::kOther;
     part.text = type;
     add_detail(at, {}, part);
-    return members(at, {}, [](std::string_view) -> Result<bool> { return false; });
+    const std::size_t mark = notes_.mark();
+    CHECK_OK(members(at, {}, [](std::string_view) -> Result<bool> { return false; }));
+    notes_.forget(mark);  // it is lost as a whole
+    return {};
   }
 
   /// Runs `member` over a block: it says whether it has passed the value. Each of `names` may stand once.
@@ -94,10 +100,10 @@ class BlockReader {
     while (cursor_.next_member(key)) {
       CHECK_OK(common.check(at, key, kType));
       CHECK_OK(own.check(at, key, names));
-      const bool lost = key == "cache_control" || key == "citations";
-      if (lost && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(at, key));
       TRY(const bool passed, member(key));
-      if (!passed) CHECK_OK(skip_value(cursor_, at));
+      if (passed) continue;
+      const bool idle = key == "type" || key == "parsed_output";  // the latter a client's own copy of the text
+      CHECK_OK(idle ? skip_value(cursor_, at) : notes_.skip_unread(cursor_, at, key));
     }
     return left(cursor_, at);
   }
@@ -231,7 +237,6 @@ class BlockReader {
         CHECK_OK(read_source(Place(at, "source"), types, source.emplace()));
         return true;
       }
-      if (key == "context" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(at, "context"));
       if (key != "title" || cursor_.peek() != JsonKind::kString) return false;
       CHECK_OK(read_text(cursor_, Place(at, "title"), title));
       return true;
@@ -316,7 +321,7 @@ class BlockReader {
       out.has_content = true;
       return content(Place(at, "content"), out.content);
     }
-    if (key != "data") return skip_value(cursor_, at);
+    if (key != "data") return notes_.skip_unread(cursor_, at, key);
     const Place place(at, "data");
     if (cursor_.peek() != JsonKind::kString) return mistyped(cursor_, place, "a string");
     std::string_view raw;
@@ -350,8 +355,10 @@ Status read_turn(JsonCursor& cursor, const Place& place, BodyNotes& notes, std::
       role = kRoles[static_cast<std::size_t>(row - kRoleNames.begin())];
     } else if (key == "content") {
       CHECK_OK(BlockReader(cursor, notes).content(Place(place, "content"), blocks.emplace()));
-    } else {
+    } else if (std::find(kEchoed.begin(), kEchoed.end(), key) != kEchoed.end()) {
       CHECK_OK(skip_value(cursor, place));
+    } else {
+      CHECK_OK(notes.skip_unread(cursor, place, key));
     }
   }
   CHECK_OK(left(cursor, place));

@@ -61,9 +61,13 @@ class RequestWriter {
 
   /// The tokens to think with; 0 where the request does not ask for it or the protocol does not allow it.
   std::uint32_t thinking_budget() {
-    std::uint32_t wanted = thinking_tokens_of(request_);
-    if (wanted == 0) return 0;
-    wanted = std::max(wanted, kThinkingTokensMin);
+    const ThinkingBudget asked = thinking_budget_of(request_);
+    const auto as_asked = [&](std::uint32_t tokens) {
+      if (!asked.loss.empty()) losses_.add(std::string(kEffort), asked.loss);
+      return tokens;
+    };
+    if (asked.tokens == 0) return as_asked(0);
+    const std::uint32_t wanted = std::max(asked.tokens, kThinkingTokensMin);
     const auto refuse = [this](std::string_view reason) {
       losses_.add(std::string(kEffort), reason);
       return 0U;
@@ -73,7 +77,7 @@ class RequestWriter {
       return refuse("a model that must call a tool does not think before");
     if (!may_think_on())
       return refuse("thinking goes on only from an assistant's turn that holds its signed reasoning");
-    if (!request_.max_output_tokens || wanted < *request_.max_output_tokens) return wanted;
+    if (!request_.max_output_tokens || wanted < *request_.max_output_tokens) return as_asked(wanted);
     // Thinking counts towards the limit, which is what the client may be billed: the budget gives way.
     if (*request_.max_output_tokens <= kThinkingTokensMin)
       return refuse("the limit of the answer leaves no room for thinking, which takes at least 1024 tokens");
@@ -149,7 +153,8 @@ class RequestWriter {
       if (thinks && *request_.temperature != 1.0) {
         losses_.add("request.temperature", "a model that thinks takes none but 1");
       } else {
-        if (temperature != *request_.temperature) losses_.add("request.temperature", "at most 1: 1 is asked for");
+        if (temperature != *request_.temperature)
+          losses_.add("request.temperature", "given as 1, the most that messages take");
         if (!thinks) writer_.field("temperature", temperature);
       }
     }

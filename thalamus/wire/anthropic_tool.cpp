@@ -19,6 +19,7 @@ std::unexpected<Error> missing(const Place& at, std::string_view member, std::st
 Status read_anthropic_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::ToolDefinition& out) {
   static constexpr std::array<std::string_view, 5> kNames{"type", "name", "description", "input_schema", "strict"};
   JsonCursor whole = cursor;
+  const std::size_t mark = notes.mark();
   CHECK_OK(enter_object(cursor, place));
   MembersOnce own;
   std::string type;
@@ -43,8 +44,7 @@ Status read_anthropic_tool(JsonCursor& cursor, const Place& place, BodyNotes& no
       if (!cursor.skip(raw)) return malformed(cursor, at);
       out.parameters = std::string(raw);
     } else {
-      if (key == "cache_control") notes.unread(Place(place, key));
-      CHECK_OK(skip_value(cursor, place));
+      CHECK_OK(notes.skip_unread(cursor, place, key));
     }
   }
   CHECK_OK(left(cursor, place));
@@ -54,6 +54,7 @@ Status read_anthropic_tool(JsonCursor& cursor, const Place& place, BodyNotes& no
         "expected custom or a tool that the provider runs, got \"function\"; of tools of your own give name, "
         "description and input_schema");
   if (!type.empty() && type != "custom") {
+    notes.forget(mark);  // it is kept, or lost, as a whole
     if (out.name.empty()) out.name = type;
     std::string_view raw;
     if (whole.skip(raw)) out.hosted = std::string(raw);

@@ -2,8 +2,6 @@
 // with the user, tool results first in a user's turn, no blank text.
 #include <fmt/format.h>
 
-#include <deque>
-
 #include "thalamus/base/text.h"
 #include "thalamus/wire/anthropic_message.h"
 
@@ -43,7 +41,7 @@ Block text_block(std::string_view text) {
 /// Messages -> the system prompt and alternating turns.
 class TurnBuilder {
  public:
-  TurnBuilder(const core::Request& request, LossList& losses) : request_(request), losses_(losses) {}
+  TurnBuilder(const core::Request& request, LossList& losses) : request_(request), losses_(losses), ids_(request) {}
 
   void build() {
     for (std::size_t i = 0; i < request_.messages.size(); ++i) message(request_.messages[i], i);
@@ -193,7 +191,7 @@ class TurnBuilder {
     }
     source.end_object();
     if (!detail.fidelity.empty() && detail.fidelity != "auto")
-      losses_.add(part, where, "images have no detail level: this one is seen whole");
+      losses_.add(detail_place(part, where), "images have no level of detail: this one is given whole");
     JsonWriter writer;
     writer.begin_object().field("type", image ? "image" : "document").key("source").raw(source.text());
     if (!image && !detail.file_name.empty()) writer.field("title", detail.file_name);
@@ -208,7 +206,7 @@ class TurnBuilder {
       losses_.add(fmt::format("{}.arguments[{}]", where, index),
                   "arguments that are no JSON object stand as text under \"input\"");
     JsonWriter writer;
-    writer.begin_object().field("type", "tool_use").field("id", call_id(call.id)).field("name", call.name);
+    writer.begin_object().field("type", "tool_use").field("id", legal_id(ids_.call(call.id))).field("name", call.name);
     writer.key("input").raw(input).end_object();
     return {writer.take()};
   }
@@ -216,7 +214,9 @@ class TurnBuilder {
   // Blocks in a result: text, images, documents.
   Block tool_result(const core::Message& message, const std::vector<Block>& blocks) {
     JsonWriter writer;
-    writer.begin_object().field("type", "tool_result").field("tool_use_id", result_id(message.tool_call_id));
+    writer.begin_object()
+        .field("type", "tool_result")
+        .field("tool_use_id", legal_id(ids_.result(message.tool_call_id)));
     if (!blocks.empty()) {
       writer.key("content");
       content(writer, blocks, {});
@@ -237,18 +237,6 @@ class TurnBuilder {
     return out;
   }
 
-  // Calls of old clients have no identifier: they are numbered, and their results come in the same order.
-  std::string call_id(std::string_view id) {
-    if (!id.empty()) return legal_id(id);
-    return unnamed_.emplace_back(fmt::format("call_{}", ++numbered_));
-  }
-  std::string result_id(std::string_view id) {
-    if (!id.empty() || unnamed_.empty()) return legal_id(id);
-    std::string out = std::move(unnamed_.front());
-    unnamed_.pop_front();
-    return out;
-  }
-
   // The end of an assistant's text is where the model goes on: white space there is refused.
   void trim_last() {
     if (turns_.empty() || !turns_.back().assistant || turns_.back().others.empty()) return;
@@ -264,8 +252,7 @@ class TurnBuilder {
   LossList& losses_;
   std::vector<Block> system_;
   std::vector<Turn> turns_;
-  std::deque<std::string> unnamed_;
-  int numbered_ = 0;
+  CallIds ids_;
 };
 
 }  // namespace

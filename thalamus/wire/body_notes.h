@@ -39,21 +39,35 @@ class BodyPlaces {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+/// The path that stands for members beyond what is noted one by one.
+inline constexpr std::string_view kMoreUnread = "...";
+
 /// One decoder's notes.
 class BodyNotes {
  public:
   /// `places`, where not null, gets how the body spells the fields; it costs time and is asked for after a loss only.
   BodyNotes(core::Request& request, BodyPlaces* places) noexcept : unread_(request.unread), places_(places) {}
 
-  /// No field of the request holds what lies here. Each path once, and not more of them than anybody would read.
+  /// No field of the request holds what lies here. Each path once; of very many a last one, kMoreUnread, stands for
+  /// the rest. Paths within arrays never take the place of others.
   void unread(std::string path);
   void unread(const Place& at);
+  /// Passes the value of the member `key` of `place`, which no field holds, and notes it where it asks for something:
+  /// null, what is empty, and a value that says what happens anyway do not.
+  [[nodiscard]] Status skip_unread(JsonCursor& cursor, const Place& place, std::string_view key);
+  /// How much is noted by now, and back to it: what lies in a thing that is lost as a whole is not told by itself.
+  [[nodiscard]] std::size_t mark() const noexcept { return unread_.size(); }
+  void forget(std::size_t mark);
+  /// What was noted since `mark` gives way to the thing at `at` that holds it.
+  void unread_whole(std::size_t mark, const Place& at);
   void field(std::string_view field, const Place& at);
   /// Null where nobody asks.
   [[nodiscard]] BodyPlaces* places() noexcept { return places_; }
 
  private:
   std::vector<std::string>& unread_;
+  std::size_t in_arrays_ = 0;  ///< of the paths, those within arrays
+  bool more_ = false;          ///< kMoreUnread is among them
   BodyPlaces* places_;
 };
 

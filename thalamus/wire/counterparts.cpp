@@ -71,10 +71,18 @@ constexpr std::array kReasons = std::to_array<Reason>({
     {"tool_choice", kAny, "this form of tool_choice is not translated"},
     {"function_call", kAny, "this form of function_call is not translated"},
     {"tools[].custom", kAny, "it is given as a function without parameters"},
+    {"tools[]", kAny, "a tool with free text as its input is given as a function without parameters"},
+    {"input[].input", kAny, "the free text of the call stands as the argument \"input\" of a function"},
+    {"...", kAny, "further members are not read one by one"},
     {"truncation", kAny, "nothing is cut from the conversation"},
     {"web_search_options", bit(Protocol::kResponses), "searches of responses are asked for as a tool"},
     {"web_search_options", bit(Protocol::kMessages), "searches of messages are asked for as a tool"},
 });
+constexpr std::string_view kThoughtReason =
+    "chat's reasoning text has no proof that a provider of the target's protocol takes back";
+/// The names that servers of chat completions have for the text of a thought.
+constexpr std::array<std::string_view, 3> kThoughts{"messages[].reasoning", "messages[].reasoning_content",
+                                                    "messages[].reasoning_details"};
 constexpr std::string_view kCacheReason = "marks for the provider's prompt cache are not translated";
 
 /// "messages[12].content[0].x" -> "messages[].content[].x".
@@ -121,6 +129,7 @@ std::string_view tier(std::string_view value, Protocol to) noexcept {
 std::string_view reason_for(std::string_view path, Protocol to) {
   const std::string shape = without_indices(path);
   if (shape.ends_with("cache_control") || shape.ends_with("prompt_cache_breakpoint")) return kCacheReason;
+  if (std::find(kThoughts.begin(), kThoughts.end(), shape) != kThoughts.end()) return kThoughtReason;
   const auto* const row = std::find_if(kReasons.begin(), kReasons.end(), [&](const Reason& reason) {
     return reason.path == shape && (reason.to & bit(to)) != 0;
   });

@@ -144,6 +144,7 @@ class RequestDecoder {
   Status top_p(const Place& place) { return read_real(cursor_, place, kTopP, request_.top_p.emplace()); }
   Status max_tokens(const Place& place) { return read_count(cursor_, place, 1, max_tokens_.emplace()); }
   Status max_completion_tokens(const Place& place) {
+    notes_.field("max_tokens", place);
     return read_count(cursor_, place, 1, max_completion_tokens_.emplace());
   }
 
@@ -176,7 +177,7 @@ class RequestDecoder {
         CHECK_OK(once(schema_given, Place(place, "schema")));
         CHECK_OK(schema(place));
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
@@ -202,8 +203,7 @@ class RequestDecoder {
       } else if (key == "strict" && cursor_.peek() == JsonKind::kBool) {
         CHECK_OK(read_flag(cursor_, place, request_.response_strict));
       } else {
-        if (key == "description" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place, key));
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     return left(cursor_, place);
@@ -246,6 +246,7 @@ class RequestDecoder {
   Status tool_choice(const Place& place) {
     chosen_ = true;
     request_.tool_choice.reset();
+    const std::size_t mark = notes_.mark();
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
       CHECK_OK(read_text_view(cursor_, place, word));
@@ -256,13 +257,14 @@ class RequestDecoder {
       if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
       CHECK_OK(named_choice(place));
     }
-    if (!request_.tool_choice) notes_.unread(place);
+    if (!request_.tool_choice) notes_.unread_whole(mark, place);
     return {};
   }
 
   // The same in the words of old clients: "auto", "none" or {"name":...}. The newer member counts.
   Status function_call(const Place& place) {
     if (chosen_) return skip_value(cursor_, place);
+    const std::size_t mark = notes_.mark();
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
       CHECK_OK(read_text_view(cursor_, place, word));
@@ -273,7 +275,7 @@ class RequestDecoder {
       CHECK_OK(chosen_function(place));
       if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
     }
-    if (!request_.tool_choice) notes_.unread(place);
+    if (!request_.tool_choice) notes_.unread_whole(mark, place);
     return {};
   }
 
@@ -290,7 +292,7 @@ class RequestDecoder {
         CHECK_OK(once(seen, Place(place, "function")));
         CHECK_OK(chosen_function(Place(place, "function")));
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
@@ -306,7 +308,7 @@ class RequestDecoder {
     std::string_view key;
     while (cursor_.next_member(key)) {
       if (key != "name") {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
         continue;
       }
       CHECK_OK(once(seen, Place(place, "name")));

@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 6> kRoleNames{"system", "developer", "use
 constexpr std::array<Role, 6> kRoles{Role::kSystem,    Role::kSystem, Role::kUser,
                                      Role::kAssistant, Role::kTool,   Role::kTool};
 
-/// Marks in a prompt where a cache of it may end.
-bool is_cache_mark(std::string_view key) noexcept { return key == "prompt_cache_breakpoint" || key == "cache_control"; }
+/// Members of an answer that clients send back with it and that no request is typed to have.
+constexpr std::array<std::string_view, 2> kEchoed{"annotations", "parsed"};
 
 bool holds_nothing(const core::PartDetail& detail) noexcept {
   return detail.url.empty() && detail.data.empty() && detail.file_id.empty();
@@ -32,6 +32,7 @@ class PartReader {
       : cursor_(cursor), place_(place), notes_(notes) {}
 
   Status read(Part& out) {
+    const std::size_t mark = notes_.mark();
     CHECK_OK(enter_object(cursor_, place_));
     std::string_view key;
     while (cursor_.next_member(key)) CHECK_OK(member(key));
@@ -40,6 +41,7 @@ class PartReader {
       return fail_at(Place(place_, "type").text(), ErrorKind::kInvalidInput,
                      "missing; expected text, image_url, input_audio, file, refusal or a type the model knows");
     out.kind = kind_of(type_);
+    if (out.kind == PartKind::kOther) notes_.forget(mark);  // it is lost as a whole
     if (out.kind == PartKind::kText || out.kind == PartKind::kRefusal) return words(out);
     CHECK_OK(check_attachment(out.kind));
     add_detail(place_, detail_ ? *std::move(detail_) : core::PartDetail(), out);
@@ -67,8 +69,7 @@ class PartReader {
     if (key == "text") return text(Place(place_, "text"), text_);
     if (key == "refusal") return text(Place(place_, "refusal"), refusal_);
     const auto* const row = std::find(kNames.begin() + 3, kNames.end(), key);
-    if (is_cache_mark(key) && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(place_, key));
-    return row == kNames.end() ? skip_value(cursor_, place_) : attachment(Place(place_, *row));
+    return row == kNames.end() ? notes_.skip_unread(cursor_, place_, key) : attachment(Place(place_, *row));
   }
 
   /// What a member of a known type may not be is a problem once the type is known: of others it may be anything.
@@ -106,7 +107,7 @@ class PartReader {
       CHECK_OK(own.check(at, key, kAttachmentNames));
       const auto* const row = std::find(kAttachmentNames.begin(), kAttachmentNames.end(), key);
       if (row == kAttachmentNames.end()) {
-        CHECK_OK(skip_value(cursor_, at));
+        CHECK_OK(notes_.skip_unread(cursor_, at, key));
       } else {
         CHECK_OK(attachment_member(Place(at, *row), *row, detail));
       }
@@ -161,6 +162,8 @@ class MessageReader {
     std::string_view key;
     while (cursor_.next_member(key)) CHECK_OK(member(key));
     CHECK_OK(left(cursor_, place_));
+    // Of a result it names the function, as the call does.
+    if (named_ && role_ && *role_ != Role::kTool) notes_.unread(Place(place_, "name"));
     if (!role_)
       return fail_at(Place(place_, "role").text(), ErrorKind::kInvalidInput,
                      "missing; expected system, developer, user, assistant, tool or function");
@@ -190,9 +193,12 @@ class MessageReader {
       has_substitute_ = has_substitute_ || !pass_null(cursor_);
       if (!has_substitute_) return {};
     }
-    // Of an old function's result it names the function.
-    if (key == "name" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place_, key));
-    return skip_value(cursor_, place_);
+    if (key == "name") {
+      named_ = named_ || cursor_.peek() == JsonKind::kString;
+      return skip_value(cursor_, place_);
+    }
+    if (std::find(kEchoed.begin(), kEchoed.end(), key) != kEchoed.end()) return skip_value(cursor_, place_);
+    return notes_.skip_unread(cursor_, place_, key);
   }
 
   Status role() {
@@ -254,8 +260,10 @@ class MessageReader {
         CHECK_OK(function(Place(at, "function"), "arguments", call));
       } else if (key == "custom") {
         CHECK_OK(function(Place(at, "custom"), "input", call));
-      } else {
+      } else if (key == "index") {  // of a stream's deltas
         CHECK_OK(skip_value(cursor_, at));
+      } else {
+        CHECK_OK(notes_.skip_unread(cursor_, at, key));
       }
     }
     CHECK_OK(left(cursor_, at));
@@ -280,8 +288,10 @@ class MessageReader {
         CHECK_OK(read_text(cursor_, Place(at, "name"), call.name));
       } else if (key == argument_key) {
         CHECK_OK(read_text(cursor_, Place(at, argument_key), call.arguments));
-      } else {
+      } else if (key == "parsed_arguments") {  // the client's own copy of the arguments
         CHECK_OK(skip_value(cursor_, at));
+      } else {
+        CHECK_OK(notes_.skip_unread(cursor_, at, key));
       }
     }
     CHECK_OK(left(cursor_, at));
@@ -320,6 +330,7 @@ class MessageReader {
   bool has_content_ = false;
   bool content_is_null_ = false;
   bool has_substitute_ = false;
+  bool named_ = false;
 };
 
 constexpr std::array<std::string_view, 5> kFunctionNames{"name", "description", "parameters", "input_schema", "strict"};
@@ -329,7 +340,7 @@ enum class Members : std::uint8_t { kStrict, kAnything };
 
 // The members of a function schema, wherever they stand; `type` and `function` are seen by the caller.
 Status read_function_member(JsonCursor& cursor, const Place& place, std::string_view key, Members members,
-                            core::ToolDefinition& out) {
+                            BodyNotes& notes, core::ToolDefinition& out) {
   const bool strict = members == Members::kStrict;
   if (key == "name") return read_text(cursor, Place(place, "name"), out.name);
   if (pass_null(cursor)) return {};
@@ -345,16 +356,16 @@ Status read_function_member(JsonCursor& cursor, const Place& place, std::string_
     return {};
   }
   if (key == "strict" && cursor.peek() == JsonKind::kBool) return read_flag(cursor, place, out.strict);
-  return skip_value(cursor, place);
+  return notes.skip_unread(cursor, place, key);
 }
 
-Status read_function(JsonCursor& cursor, const Place& place, core::ToolDefinition& out) {
+Status read_function(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::ToolDefinition& out) {
   CHECK_OK(enter_object(cursor, place));
   MembersOnce own;
   std::string_view key;
   while (cursor.next_member(key)) {
     CHECK_OK(own.check(place, key, kFunctionNames));
-    CHECK_OK(read_function_member(cursor, place, key, Members::kStrict, out));
+    CHECK_OK(read_function_member(cursor, place, key, Members::kStrict, notes, out));
   }
   CHECK_OK(left(cursor, place));
   if (!out.name.empty()) return {};
@@ -370,6 +381,7 @@ Status read_message(JsonCursor& cursor, const Place& place, BodyNotes& notes, co
 Status read_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes, core::ToolDefinition& out) {
   static constexpr std::array<std::string_view, 3> kNames{"type", "function", "custom"};
   JsonCursor whole = cursor;
+  const std::size_t mark = notes.mark();
   CHECK_OK(enter_object(cursor, place));
   MembersOnce own, bare;
   std::string type;
@@ -380,20 +392,23 @@ Status read_tool(JsonCursor& cursor, const Place& place, BodyNotes& notes, core:
     if ((key == "function" || key == "custom") && cursor.peek() == JsonKind::kObject) {
       wrapped = true;
       out = {};
-      const Place at(place, key == "function" ? "function" : "custom");
-      if (key == "custom") notes.unread(at);
-      CHECK_OK(read_function(cursor, at, out));
+      const bool custom = key == "custom";
+      const Place at(place, custom ? "custom" : "function");
+      const std::size_t inside = notes.mark();
+      CHECK_OK(read_function(cursor, at, notes, out));
+      if (custom) notes.unread_whole(inside, at);
     } else if (key == "type") {
       CHECK_OK(read_text(cursor, Place(place, "type"), type));
     } else if (!wrapped) {
       CHECK_OK(bare.check(place, key, kFunctionNames));
-      CHECK_OK(read_function_member(cursor, place, key, Members::kAnything, out));
+      CHECK_OK(read_function_member(cursor, place, key, Members::kAnything, notes, out));
     } else {
-      CHECK_OK(skip_value(cursor, place));
+      CHECK_OK(notes.skip_unread(cursor, place, key));
     }
   }
   CHECK_OK(left(cursor, place));
   if (out.name.empty() && type != "function") {
+    notes.forget(mark);
     out.name = type;
     std::string_view raw;
     if (whole.skip(raw)) out.hosted = std::string(raw);

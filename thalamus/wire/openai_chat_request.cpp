@@ -15,6 +15,9 @@ using base::JsonWriter;
 using core::PartDetail;
 using core::PartKind;
 
+constexpr std::uint32_t kAnswerTokensMin = 1;
+constexpr std::size_t kStopMax = 4;
+
 std::string_view role_name(core::Role role) noexcept {
   static constexpr std::array<std::string_view, 4> kNames{"system", "user", "assistant", "tool"};
   return kNames[static_cast<std::size_t>(role)];
@@ -25,7 +28,7 @@ bool is_url(std::string_view text) noexcept { return text.find("://") != std::st
 /// Writes one request and notes what is left out.
 class RequestWriter {
  public:
-  RequestWriter(const core::Request& request, LossList losses) : request_(request), losses_(losses) {}
+  RequestWriter(const core::Request& request, LossList losses) : request_(request), losses_(losses), ids_(request) {}
 
   std::string write(std::string_view model) {
     writer_.begin_object().field("model", model);
@@ -46,17 +49,30 @@ class RequestWriter {
   void messages() {
     writer_.key("messages").begin_array();
     for (std::size_t i = 0; i < request_.messages.size(); ++i) {
-      const core::Message& message = request_.messages[i];
       where_ = fmt::format("request.messages[{}]", i);
-      writer_.begin_object().field("role", role_name(message.role));
-      content(message);
-      if (!message.tool_calls.empty()) write_tool_calls(writer_, message.tool_calls);
-      if (!message.tool_call_id.empty()) writer_.field("tool_call_id", message.tool_call_id);
-      if (message.tool_failed)
-        losses_.add(where_ + ".failed", "chat completions cannot mark the result of a tool as failed");
-      writer_.end_object();
+      message(request_.messages[i]);
     }
     writer_.end_array();
+  }
+
+  void message(const core::Message& message) {
+    const bool assistant = message.role == core::Role::kAssistant;
+    std::vector<const core::Part*> parts;
+    for (const core::Part& part : message.parts)
+      if (can_say(part, message.role)) parts.push_back(&part);
+    // An empty turn would be one to go on with. An empty one of the user still says whose turn it was.
+    if (assistant && parts.empty() && !message.parts.empty() && message.tool_calls.empty()) return;
+    writer_.begin_object().field("role", role_name(message.role));
+    content(message, parts);
+    if (!message.tool_calls.empty()) {
+      std::vector<core::ToolCall> calls = message.tool_calls;
+      for (core::ToolCall& call : calls) call.id = ids_.call(call.id);
+      write_tool_calls(writer_, calls);
+    }
+    if (message.role == core::Role::kTool) writer_.field("tool_call_id", ids_.result(message.tool_call_id));
+    if (message.tool_failed)
+      losses_.add(where_ + ".failed", "chat completions cannot mark the result of a tool as failed");
+    writer_.end_object();
   }
 
   /// Whether the part can be said in a message's content; a loss is noted where it cannot.
@@ -87,10 +103,7 @@ class RequestWriter {
     return false;
   }
 
-  void content(const core::Message& message) {
-    std::vector<const core::Part*> parts;
-    for (const core::Part& part : message.parts)
-      if (can_say(part, message.role)) parts.push_back(&part);
+  void content(const core::Message& message, const std::vector<const core::Part*>& parts) {
     writer_.key("content");
     if (parts.empty() && !message.tool_calls.empty()) {
       writer_.null();
@@ -198,10 +211,11 @@ class RequestWriter {
   }
 
   void sampling() {
-    const std::string effort = effort_of(request_);
+    const std::string effort = effort_of(request_, losses_);
     // Reasoning models refuse the older name, many compatible servers know no other.
     if (request_.max_output_tokens)
-      writer_.field(effort.empty() ? "max_tokens" : "max_completion_tokens", *request_.max_output_tokens);
+      writer_.field(effort.empty() ? "max_tokens" : "max_completion_tokens",
+                    losses_.raised_limit(*request_.max_output_tokens, kAnswerTokensMin));
     if (!effort.empty()) writer_.field("reasoning_effort", effort);
     if (request_.temperature) writer_.field("temperature", *request_.temperature);
     if (request_.top_p) writer_.field("top_p", *request_.top_p);
@@ -210,12 +224,19 @@ class RequestWriter {
     if (!request_.user.empty()) writer_.field("user", request_.user);
     if (request_.stop.empty()) return;
     writer_.key("stop").begin_array();
-    for (const std::string& stop : request_.stop) writer_.value(stop);
+    for (std::size_t i = 0; i < request_.stop.size(); ++i) {
+      if (i < kStopMax) {
+        writer_.value(request_.stop[i]);
+      } else {
+        losses_.add(fmt::format("request.stop[{}]", i), "chat completions take no more than four stop sequences");
+      }
+    }
     writer_.end_array();
   }
 
   const core::Request& request_;
   LossList losses_;
+  CallIds ids_;
   JsonWriter writer_;
   bool has_tools_ = false;
   std::string where_;  // the message that is being written

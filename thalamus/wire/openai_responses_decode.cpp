@@ -120,6 +120,9 @@ class ResponsesDecoder {
   Status previous(const Place& place) {
     std::string_view id;
     CHECK_OK(read_text_view(cursor_, place, id));
+    if (id.empty())
+      return fail_at(place.text(), ErrorKind::kInvalidInput,
+                     "expected the id of a response, got an empty one; leave the member out to begin a conversation");
     return fail_at(place.text(), ErrorKind::kUnsupported,
                    "got {}, but no answers are stored here; send the whole conversation as input", quoted(id));
   }
@@ -174,6 +177,7 @@ class ResponsesDecoder {
 
   Status tool(const Place& place, core::ToolDefinition& out) {
     JsonCursor whole = cursor_;
+    const std::size_t mark = notes_.mark();
     CHECK_OK(enter_object(cursor_, place));
     std::string type;
     bool typed = false, named = false, described = false, parameters = false, strict = false;
@@ -198,14 +202,21 @@ class ResponsesDecoder {
         CHECK_OK(once(strict, Place(place, "strict")));
         CHECK_OK(read_flag(cursor_, Place(place, "strict"), out.strict));
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
     if (type.empty())
       return fail_at(Place(place, "type").text(), ErrorKind::kInvalidInput,
                      "missing; expected function or a tool that the provider runs");
+    if (type == "custom" && function && !out.name.empty()) {
+      // The client runs it, on free text; without parameters it is a function of the other protocols.
+      out.parameters.clear();
+      notes_.unread_whole(mark, place);
+      return {};
+    }
     if (type != "function") {
+      notes_.forget(mark);
       out = {};
       out.name = type;
       std::string_view bytes;
@@ -237,6 +248,7 @@ class ResponsesDecoder {
 
   // "auto", "none", "required" or {"type":"function","name":...}; other forms are the provider's to judge.
   Status tool_choice(const Place& place) {
+    const std::size_t mark = notes_.mark();
     if (cursor_.peek() == JsonKind::kString) {
       std::string_view word;
       CHECK_OK(read_text_view(cursor_, place, word));
@@ -247,7 +259,7 @@ class ResponsesDecoder {
       if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
       CHECK_OK(named_choice(place));
     }
-    if (!request_.tool_choice) notes_.unread(place);
+    if (!request_.tool_choice) notes_.unread_whole(mark, place);
     return {};
   }
 
@@ -265,7 +277,7 @@ class ResponsesDecoder {
         CHECK_OK(once(named, Place(place, "name")));
         CHECK_OK(read_text(cursor_, Place(place, "name"), name));
       } else {
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     CHECK_OK(left(cursor_, place));
@@ -339,8 +351,7 @@ class ResponsesDecoder {
         CHECK_OK(once(strict, Place(place, "strict")));
         CHECK_OK(read_flag(cursor_, Place(place, "strict"), request_.response_strict));
       } else {
-        if (key == "description" && cursor_.peek() == JsonKind::kString) notes_.unread(Place(place, key));
-        CHECK_OK(skip_value(cursor_, place));
+        CHECK_OK(notes_.skip_unread(cursor_, place, key));
       }
     }
     CHECK_OK(left(cursor_, place));

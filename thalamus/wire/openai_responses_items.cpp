@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "thalamus/base/json_writer.h"
 #include "thalamus/wire/attachment.h"
 #include "thalamus/wire/body_edits.h"
 
@@ -28,6 +29,9 @@ PartKind kind_of(std::string_view type) noexcept {
   return type == "refusal" ? PartKind::kRefusal : PartKind::kOther;
 }
 
+/// Members of an item that say what it is, or that it has from an answer: they ask for nothing.
+constexpr std::array<std::string_view, 5> kEchoed{"type", "id", "status", "created_by", "parsed_arguments"};
+
 /// Refuses a member that was there already. Names are literals.
 class Seen {
  public:
@@ -49,6 +53,7 @@ class PartReader {
       : cursor_(cursor), place_(place), notes_(notes) {}
 
   Status read(Part& out) {
+    const std::size_t mark = notes_.mark();
     CHECK_OK(enter_object(cursor_, place_));
     std::string_view key;
     while (cursor_.next_member(key)) CHECK_OK(member(key));
@@ -58,6 +63,7 @@ class PartReader {
                      "missing; expected input_text, output_text, input_image, input_file, input_audio, refusal or a "
                      "type the model knows");
     out.kind = kind_of(type_);
+    if (out.kind == PartKind::kOther) notes_.forget(mark);  // it is lost as a whole
     if (out.kind != PartKind::kText && out.kind != PartKind::kRefusal) {
       CHECK_OK(check_attachment(out.kind));
       add_detail(place_, std::move(detail_), out);
@@ -81,8 +87,9 @@ class PartReader {
   Status member(std::string_view key) {
     const auto* const known = std::find(kKeys.begin(), kKeys.end(), key);
     if (known == kKeys.end()) {
-      if (key == "prompt_cache_breakpoint" && cursor_.peek() == JsonKind::kObject) notes_.unread(Place(place_, key));
-      return skip_value(cursor_, place_);
+      // What an answer said about its text is no input.
+      if (key == "logprobs" || key == "parsed") return skip_value(cursor_, place_);
+      return notes_.skip_unread(cursor_, place_, key);
     }
     CHECK_OK(seen_.once(place_, *known));
     const Place at(place_, *known);
@@ -139,7 +146,7 @@ class PartReader {
     while (cursor_.next_member(key)) {
       const bool data = key == "data";
       if ((!data && key != "format") || cursor_.peek() != JsonKind::kString) {
-        CHECK_OK(skip_value(cursor_, at));
+        CHECK_OK(notes_.skip_unread(cursor_, at, key));
         continue;
       }
       CHECK_OK(seen.once(at, data ? "data" : "format"));
@@ -192,6 +199,8 @@ class InputReader {
     if (type == "function_call") return function_call(place);
     if (type == "function_call_output") return function_call_output(place);
     if (type == "reasoning") return reasoning(place);
+    if (type == "custom_tool_call") return custom_call(place);
+    if (type == "custom_tool_call_output") return function_call_output(place);
     CHECK_OK(skip_value(cursor_, place));
     Part other{PartKind::kOther, type};
     add_detail(place, {}, other);
@@ -237,7 +246,8 @@ class InputReader {
     while (cursor_.next_member(key)) {
       const auto* const name = std::find(names.begin(), names.end(), key);
       if (name == names.end()) {
-        CHECK_OK(skip_value(cursor_, place));
+        const bool idle = std::find(kEchoed.begin(), kEchoed.end(), key) != kEchoed.end();
+        CHECK_OK(idle ? skip_value(cursor_, place) : notes_.skip_unread(cursor_, place, key));
         continue;
       }
       CHECK_OK(seen.once(place, *name));
@@ -291,6 +301,30 @@ class InputReader {
     if (call.id.empty())
       return fail_at(Place(place, "call_id").text(), ErrorKind::kInvalidInput,
                      "expected the call's identifier, which its function_call_output repeats; got none");
+    turn(Joins::kCall).tool_calls.push_back(std::move(call));
+    return {};
+  }
+
+  /// Free text is no JSON: it becomes the one argument of a function, as other protocols take it.
+  Status custom_call(const Place& place) {
+    static constexpr std::array<std::string_view, 3> kNames{"call_id", "name", "input"};
+    core::ToolCall call;
+    std::string input;
+    CHECK_OK(members(place, kNames, [&](std::string_view name, const Place& at) {
+      if (name == "call_id") return read_text(cursor_, at, call.id);
+      if (name == "name") return read_text(cursor_, at, call.name);
+      notes_.unread(at);
+      return read_text(cursor_, at, input);
+    }));
+    if (call.name.empty())
+      return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
+                     "expected the called tool's name, got none");
+    if (call.id.empty())
+      return fail_at(Place(place, "call_id").text(), ErrorKind::kInvalidInput,
+                     "expected the call's identifier, which its custom_tool_call_output repeats; got none");
+    base::JsonWriter arguments;
+    arguments.begin_object().field("input", input).end_object();
+    call.arguments = arguments.take();
     turn(Joins::kCall).tool_calls.push_back(std::move(call));
     return {};
   }

@@ -19,6 +19,8 @@ using core::PartDetail;
 using core::PartKind;
 using core::Role;
 
+constexpr std::uint32_t kAnswerTokensMin = 16;
+
 /// The tools that this protocol's provider runs; others come from another protocol.
 constexpr std::array<std::string_view, 16> kHostedTools{"web_search",
                                                         "web_search_preview",
@@ -47,7 +49,8 @@ bool is_url(std::string_view text) noexcept { return text.find("://") != std::st
 /// Writes one request and notes what is left out.
 class ResponsesRequestWriter {
  public:
-  ResponsesRequestWriter(const core::Request& request, LossList losses) : request_(request), losses_(losses) {}
+  ResponsesRequestWriter(const core::Request& request, LossList losses)
+      : request_(request), losses_(losses), ids_(request) {}
 
   std::string write(std::string_view model) {
     writer_.begin_object().field("model", model);
@@ -67,7 +70,7 @@ class ResponsesRequestWriter {
     text_format();
     sampling();
     // An answer that nobody stores can be continued only with the thoughts in it.
-    const std::string effort = effort_of(request_);
+    const std::string effort = effort_of(request_, losses_);
     if (!effort.empty()) writer_.key("reasoning").begin_object().field("effort", effort).end_object();
     include(thoughts_ || (!effort.empty() && effort != "none"));
     writer_.field("store", false);
@@ -112,7 +115,10 @@ class ResponsesRequestWriter {
     if (!spoke && message.tool_calls.empty() && (message.parts.empty() || message.role != Role::kAssistant))
       content_item(message.role, said);
     for (const core::ToolCall& call : message.tool_calls) {
-      writer_.begin_object().field("type", "function_call").field("call_id", call.id).field("name", call.name);
+      writer_.begin_object()
+          .field("type", "function_call")
+          .field("call_id", ids_.call(call.id))
+          .field("name", call.name);
       writer_.field("arguments", call.arguments).end_object();
     }
   }
@@ -127,7 +133,8 @@ class ResponsesRequestWriter {
     std::vector<const Part*> parts;
     for (const Part& part : message.parts)
       if (can_say(part, Role::kTool)) parts.push_back(&part);
-    writer_.begin_object().field("type", "function_call_output").field("call_id", message.tool_call_id).key("output");
+    writer_.begin_object().field("type", "function_call_output").field("call_id", ids_.result(message.tool_call_id));
+    writer_.key("output");
     content(Role::kTool, parts);
     writer_.end_object();
     if (message.tool_failed) losses_.add(where_ + ".failed", "responses cannot mark the result of a tool as failed");
@@ -157,7 +164,7 @@ class ResponsesRequestWriter {
     const bool has_id = detail != nullptr && !detail->file_id.empty();
     const bool input = role == Role::kUser || role == Role::kTool;
     switch (part.kind) {
-      case PartKind::kText: return true;
+      case PartKind::kText:
       case PartKind::kRefusal: return true;
       case PartKind::kImage:
         if (input && (has_data || has_id || is_url(part.text))) return true;
@@ -305,7 +312,8 @@ class ResponsesRequestWriter {
   }
 
   void sampling() {
-    if (request_.max_output_tokens) writer_.field("max_output_tokens", *request_.max_output_tokens);
+    if (request_.max_output_tokens)
+      writer_.field("max_output_tokens", losses_.raised_limit(*request_.max_output_tokens, kAnswerTokensMin));
     if (request_.temperature) writer_.field("temperature", *request_.temperature);
     if (request_.top_p) writer_.field("top_p", *request_.top_p);
     if (!request_.user.empty()) writer_.field("user", request_.user);
@@ -316,6 +324,7 @@ class ResponsesRequestWriter {
 
   const core::Request& request_;
   LossList losses_;
+  CallIds ids_;
   JsonWriter writer_;
   bool has_tools_ = false;
   bool thoughts_ = false;

@@ -1,5 +1,7 @@
 #include "thalamus/wire/translate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -75,14 +77,24 @@ void set_member(std::string& json, std::string_view path, const std::string& val
   add_member(json, name, inner);
 }
 
+/// Only messages promise to go on with an assistant's turn that ends the conversation.
+bool begins_the_answer(const core::Request& request) {
+  if (request.messages.empty()) return false;
+  const core::Message& last = request.messages.back();
+  return last.role == core::Role::kAssistant && last.tool_calls.empty();
+}
+
 }  // namespace
 
 std::string translate(const Format& from, std::string_view body, const core::Request& request, const Format& to,
                       std::string_view model, Losses& losses) {
   std::string out = to.encode_request(request, model, &losses);
-  if (!losses.empty()) from.name_losses(body, losses);
   const auto source = protocol_of(from.name());
   const auto target = protocol_of(to.name());
+  if (source == Protocol::kMessages && target != source && begins_the_answer(request))
+    losses.push_back({fmt::format("request.messages[{}]", request.messages.size() - 1),
+                      "the target does not continue a turn that was begun: it gives another one"});
+  if (!losses.empty()) from.name_losses(body, losses);
   if (request.unread.empty() || !source || !target || source == target) return out;
   std::vector<Unread> members;
   members.reserve(request.unread.size());

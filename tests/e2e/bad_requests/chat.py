@@ -175,7 +175,7 @@ def of_tools():
 
 def of_contract():
     nothing = Case("a contract that nothing satisfies", REQUEST.plus('"thalamus":{"deny":["chat-model"]}'), 422, None,
-                   ("'chat-model'", "take it off `deny`"), code="contract_infeasible")
+                   ("'chat-model'", "off `deny`"), code="contract_infeasible")
     return [nothing,
             Case("a limit where nothing is estimated", REQUEST.plus('"thalamus":{"min_quality":0.5}'), 400,
                  "thalamus.min_quality", ("no router to estimate by", "leave it out")),
