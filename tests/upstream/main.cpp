@@ -96,9 +96,7 @@ std::unique_ptr<wire::StreamWriter> writer_of(const wire::Format& format, const 
   return format.write_stream(std::move(head));
 }
 
-wire::StreamEnd end_of(const Script& script) {
-  return {.finish = script.answer.finish, .usage = script.answer.usage};
-}
+wire::StreamEnd end_of(const Script& script) { return {.finish = script.answer.finish, .usage = script.answer.usage}; }
 
 /// A whole stream in one write, or as much of it as the fault leaves.
 std::string frames_of(wire::StreamWriter& writer, const Script& script) {
