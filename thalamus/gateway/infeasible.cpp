@@ -57,22 +57,25 @@ std::string advice_for(const core::Target& target, Exclusion why, std::uint64_t 
   return text;
 }
 
-/// "small (tools, images), large (the deny list)"
-std::string ruled_out(const RouteRuntime& route, const core::Plan& plan, const std::vector<std::size_t>& able) {
+/// The first few, then how many more there are.
+template <class Show>
+std::string listed(std::size_t count, const Show& show) {
   std::vector<std::string> shown;
   shown.reserve(kNamedMax + 1);
-  for (std::size_t i = 0; i < std::min(able.size(), kNamedMax); ++i)
-    shown.push_back(fmt::format("{} ({})", route.targets[able[i]].name, route::words(plan.excluded[able[i]])));
-  if (able.size() > kNamedMax) shown.push_back(fmt::format("{} more", able.size() - kNamedMax));
+  for (std::size_t i = 0; i < std::min(count, kNamedMax); ++i) shown.push_back(show(i));
+  if (count > kNamedMax) shown.push_back(fmt::format("{} more", count - kNamedMax));
   return fmt::format("{}", fmt::join(shown, ", "));
 }
 
+/// "small (tools, images), large (the deny list)"
+std::string ruled_out(const RouteRuntime& route, const core::Plan& plan, const std::vector<std::size_t>& able) {
+  return listed(able.size(), [&](std::size_t i) {
+    return fmt::format("{} ({})", route.targets[able[i]].name, route::words(plan.excluded[able[i]]));
+  });
+}
+
 std::string names(const RouteRuntime& route) {
-  std::vector<std::string> shown;
-  shown.reserve(kNamedMax + 1);
-  for (std::size_t i = 0; i < std::min(route.model_count, kNamedMax); ++i) shown.push_back(route.targets[i].name);
-  if (route.model_count > kNamedMax) shown.push_back(fmt::format("{} more", route.model_count - kNamedMax));
-  return fmt::format("{}", fmt::join(shown, ", "));
+  return listed(route.model_count, [&](std::size_t i) { return route.targets[i].name; });
 }
 
 Error wrong_kind(const RouteRuntime& route, Asked asked) {
