@@ -145,6 +145,10 @@ class Protocols(unittest.TestCase):
             self.assertIn(key, json.loads(data))
             status, _, data = self.gateway.request("GET", "/v1/models/mixed", headers=headers)
             self.assertEqual(json.loads(data)["id"], "mixed")
+            status, _, data = self.gateway.request("GET", "/v1/models/absent", headers=headers)
+            error = json.loads(data)["error"]
+            self.assertEqual((status, error["message"][:34]), (404, "the model 'absent' does not exist;"), data)
+            self.assertEqual(error.get("param", "model"), "model")
 
     def test_embeddings(self):
         client = openai.OpenAI(base_url=self.gateway.base_url, api_key="anything", max_retries=0)

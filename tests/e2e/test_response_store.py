@@ -106,6 +106,50 @@ class ResponseStore(unittest.TestCase):
             input=[{"role": "user", "content": [{"type": "input_text", "text": "x"}, sound]}])
         self.assertIn('"input[0].content[1]";reason=', raw.headers["x-thalamus-loss"])
 
+    def test_so_are_errors(self):
+        first = self.ann.responses.create(model="openai-ok", input="hello")
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.ann.responses.create(model="openai-ok", previous_response_id=first.id,
+                                      input=[{"role": "user", "content": "x"}, {"role": "king", "content": "x"}])
+        self.assertEqual(raised.exception.param, "input[1].role", raised.exception.message)
+        self.assertTrue(raised.exception.message.startswith("Error code: 400"), raised.exception.message)
+        self.assertIn("body.input[1].role: ", raised.exception.message)
+        status, _, data = self.gateway.request(
+            "POST", "/v1/decision", json.dumps({"model": "openai-ok", "previous_response_id": first.id, "input": [1]}),
+            headers={"x-thalamus-format": "responses", "authorization": f"Bearer {KEYS['ann']}"})
+        self.assertEqual((status, json.loads(data)["error"]["param"]), (400, "input[0]"), data)
+
+    def test_a_translated_answer_repeats_what_was_asked(self):
+        asked = {"instructions": "be brief", "temperature": 0.25, "metadata": {"run": "7"}, "max_output_tokens": 64,
+                 "tools": [{"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}]}
+        for name in PROVIDERS:
+            answer = self.ann.responses.create(model=f"{name}-ok", input="hello", **asked)
+            self.assertTrue(answer.store, f"{name}: it is stored")
+            final = [event.response for event in
+                     self.ann.responses.create(model=f"{name}-ok", input="hello", stream=True, **asked)
+                     if event.type == "response.completed"][0]
+            self.assertTrue(final.store, name)
+            self.assertEqual(self.ann.responses.retrieve(final.id).store, True, name)
+            if name == "responses":
+                continue  # its bytes are forwarded
+            for response in (answer, final):
+                self.assertEqual((response.instructions, response.temperature), ("be brief", 0.25), name)
+                self.assertEqual((response.metadata, response.max_output_tokens), ({"run": "7"}, 64), name)
+                self.assertEqual(response.tools[0].name, "look", name)
+            self.assertEqual(answer.model, final.model, "buffered and streamed, it is the upstream's own name")
+        self.assertFalse(self.ann.responses.create(model="openai-ok", input="hello", store=False).store)
+
+    def test_what_is_stored_here_is_no_loss(self):
+        for name in ("openai", "anthropic"):
+            raw = self.ann.responses.with_raw_response.create(model=f"{name}-ok", input="hello", store=True)
+            self.assertNotIn("x-thalamus-loss", raw.headers, name)
+
+    def test_other_paths_below_a_response_are_not_offered(self):
+        kept = self.ann.responses.create(model="openai-ok", input="hello")
+        with self.assertRaises(openai.NotFoundError) as raised:
+            list(self.ann.responses.input_items.list(kept.id))
+        self.assertIn("'input_items' of a stored response is not offered", raised.exception.message)
+
     def test_fetching_and_deleting(self):
         kept = self.ann.responses.create(model="openai-ok", input="hello")
         self.assertEqual(self.ann.responses.retrieve(kept.id).output_text, "The scripted answer.")
@@ -154,6 +198,9 @@ class ResponseStore(unittest.TestCase):
             with self.assertRaises(openai.APIStatusError) as raised:
                 client.responses.create(model="openai-ok", input="hello", previous_response_id=first.id)
             self.assertIn("no answers are stored here", raised.exception.message)
+            raw = client.responses.with_raw_response.create(model="anthropic-ok", input="hello", store=True)
+            self.assertIn('"store";reason=', raw.headers["x-thalamus-loss"])
+            self.assertFalse(raw.parse().store)
             with self.assertRaises(openai.NotFoundError):
                 client.responses.retrieve(first.id)
             status, headers, data = gateway.request("PUT", f"/v1/responses/{first.id}")

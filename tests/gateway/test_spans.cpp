@@ -35,6 +35,7 @@ TurnSummary sample() {
       {.target = 0, .status = 503, .failure = ErrorKind::kUnavailable, .duration = Nanoseconds::from_ms(30)},
       {.target = 1, .status = 200, .failure = {}, .duration = Nanoseconds::from_ms(1400)}};
   turn.attempted = {"small", "large"};
+  turn.addresses = {"small.example.org", "api.example.org"};
   return turn;
 }
 
@@ -78,6 +79,8 @@ TEST(Spans, OfATurnHaveItsCallsBelowIt) {
   EXPECT_EQ(spans[1]["name"], "call small");
   EXPECT_EQ(spans[1]["status"]["code"], 2);
   EXPECT_EQ(attributes_of(spans[1])["error.type"]["stringValue"], base::label(ErrorKind::kUnavailable));
+  EXPECT_EQ(attributes_of(spans[1])["server.address"]["stringValue"], "small.example.org") << "it was asked too";
+  EXPECT_EQ(attributes_of(spans[2])["server.address"]["stringValue"], "api.example.org");
   const json of_turn = attributes_of(spans[0]);
   EXPECT_EQ(of_turn["gen_ai.provider.name"]["stringValue"], "thalamus");
   EXPECT_EQ(of_turn["gen_ai.usage.input_tokens"]["intValue"], "100");

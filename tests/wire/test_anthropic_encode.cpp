@@ -180,7 +180,11 @@ TEST(AnthropicEncode, ArgumentsThatAreNoObjectStandAsTextAndWhatBeganAsOneStays)
   // A stream cannot take back what it gave: the client's library reads a cut object in part.
   EXPECT_EQ(buffered(R"({"a":1,"b":[)"), (json{{"input", R"({"a":1,"b":[)"}}));
   EXPECT_EQ(streamed_arguments({R"({"a":)", R"(1,"b":[)"}), R"({"a":1,"b":[)");
-  EXPECT_EQ(streamed_arguments({"{bro", "ken}"}), "{broken}");
+  // What is no JSON from some byte on ends there, with all that was said in it.
+  EXPECT_EQ(json::parse(streamed_arguments({"{bro", "ken}"})), buffered("{broken}"));
+  EXPECT_EQ(streamed_arguments({R"({"a":{"b":"x)", "\ny\n", R"("}})"}),
+            R"({"a":{"b":"x"},"input":"{\"a\":{\"b\":\"x\ny\n\"}}"})")
+      << "a line break within a string, for example";
 }
 
 // The pieces of a call that is open are not held back.

@@ -159,7 +159,8 @@ TEST(ResponsesDecode, ReadsToolsAndOptions) {
   EXPECT_EQ(request->user, "") << "it has another name of the user, which other protocols may know as well";
   EXPECT_EQ(request->contract.max_cost_usd, 0.01);
   EXPECT_TRUE(request->stream && request->include_usage);
-  EXPECT_THAT(request->unread, ElementsAre("stream_options.include_obfuscation", "metadata", "safety_identifier"))
+  EXPECT_THAT(request->unread,
+              ElementsAre("stream_options.include_obfuscation", "metadata", "safety_identifier", "store"))
       << "beside our hint is another member";
 }
 
@@ -352,8 +353,10 @@ TEST(ResponsesForward, ReplacesTheModelTakesTheContractOutAndKeepsTheRest) {
   EXPECT_EQ(forwarded(R"({"model":"a","model":"b"})"), "body.model: given twice; give it once");
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     RandomJson random(seed);
-    const std::string before = "{" + random.space() + "\"x\":" + random.value(3) + random.space() + ",\"model\":";
-    const std::string after = random.space() + ",\"input\":" + random.value(3) + random.space() + "}";
+    std::string before = "{" + random.space();
+    before.append("\"x\":").append(random.value(3)).append(random.space()).append(",\"model\":");
+    std::string after = random.space();
+    after.append(",\"input\":").append(random.value(3)).append(random.space()).append("}");
     EXPECT_EQ(forwarded(before + random.value(2) + after), before + "\"m\"" + after) << "seed " << seed;
   }
 }

@@ -63,6 +63,37 @@ TEST(ResponsesEncode, WritesAnAnswerAsTheOfficialClientsExpectIt) {
              "output_tokens_details":{"reasoning_tokens":2},"total_tokens":15},"user":null})"));
 }
 
+TEST(ResponsesEncode, RepeatsWhatTheRequestAskedFor) {
+  const std::string request = R"({"model":"auto","input":"q","instructions":"be brief","temperature":0.20,"top_p":null,
+    "metadata":{"run":"7"},"max_output_tokens":64,"tools":[{"type":"function","name":"f"}],"tool_choice":"required",
+    "parallel_tool_calls":false,"reasoning":{"effort":"low"},"text":{"verbosity":"low"},"user":"u","store":true,
+    "truncation":"auto","safety_identifier":"s","previous_response_id":"resp_0","unknown":1})";
+  core::Answer answer = sample();
+  answer.service_tier = "priority";
+  const json whole = json::parse(responses().encode_answer(answer, request));
+  const json expected = json::parse(R"({"instructions":"be brief","temperature":0.20,"top_p":null,
+    "metadata":{"run":"7"},"max_output_tokens":64,"tools":[{"type":"function","name":"f"}],"tool_choice":"required",
+    "parallel_tool_calls":false,"reasoning":{"effort":"low","summary":null},
+    "text":{"verbosity":"low","format":{"type":"text"}},"user":"u","safety_identifier":"s",
+    "service_tier":"priority"})");
+  for (const auto& [name, value] : expected.items()) EXPECT_EQ(whole[name], value) << name;
+  EXPECT_EQ(whole["store"], false) << "nothing is stored by a translation";
+  EXPECT_EQ(whole["truncation"], "disabled") << "nor cut";
+  EXPECT_TRUE(whole["previous_response_id"].is_null());
+  EXPECT_FALSE(whole.contains("unknown"));
+
+  StreamHead head{.id = "1", .created_unix_s = 1700000000, .model = "m", .request = request};
+  const auto writer = responses().write_stream(head);
+  std::string out;
+  writer->start(out);
+  writer->write(text_delta(answer.text), out);
+  writer->end({.finish = core::Finish::kStop, .usage = kUsage, .service_tier = "priority"}, out);
+  ResponseEvents events;
+  EXPECT_EQ(events.check(out), "");
+  EXPECT_EQ(events.response(), whole) << "a stream's last response is the same";
+  EXPECT_EQ(json::parse(events_of(out).front().data)["response"]["instructions"], "be brief") << "and so is its first";
+}
+
 TEST(ResponsesEncode, WritesThoughtsRefusalsAndCallsAsItems) {
   core::Answer answer = sample();
   answer.text.clear();

@@ -157,7 +157,7 @@ constexpr Row kResponses[] = {
     {R"("safety_identifier":"s","user":"u")", {"/user", R"("u")"}, {"safety_identifier", "`user`"}},
     {R"("service_tier":"priority")", {"/service_tier", R"("priority")"}, {"service_tier", "no such tier"}},
     {R"("service_tier":"default")", {"/service_tier", R"("default")"}, {"/service_tier", R"("standard_only")"}},
-    {R"("store":true)", kNothing, kNothing},  // the gateway's own store
+    {R"("store":true)", {"store", "nothing is stored"}, {"store", "nothing is stored"}},
     {R"("stream":true)", {"/stream", "true"}, {"/stream", "true"}},
     {R"("stream_options":{"include_obfuscation":true})",
      {"stream_options.include_obfuscation", "not padded"},

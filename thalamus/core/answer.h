@@ -21,6 +21,7 @@ struct Answer {
   std::string id;
   std::int64_t created_unix_s = 0;
   std::string model;
+  std::string service_tier;     ///< that served it, in OpenAI's words ("default", "priority"); empty: not said
   std::vector<Part> reasoning;  ///< of kind kReasoning, in the order given
   std::string text;
   std::string refusal;

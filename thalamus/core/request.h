@@ -71,7 +71,8 @@ struct Request {
   std::string response_name;    ///< of that schema
   bool response_strict = false;
   std::optional<ToolChoice> tool_choice;
-  std::string tool_choice_name;  ///< of kNamed
+  std::string tool_choice_name;            ///< of kNamed
+  std::vector<std::string> allowed_tools;  ///< names; where there are any, no other tool may be called
   std::optional<bool> parallel_tool_calls;
   std::string reasoning_effort;                   ///< "low", "medium", "high" or the provider's own word; empty
   std::optional<std::uint32_t> reasoning_tokens;  ///< budget of thinking; 0: none

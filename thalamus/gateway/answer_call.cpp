@@ -21,7 +21,7 @@ class AnswerCall final : public Call {
     net::Headers all = headers;
     if (!context_.request.stream) {
       all.set("content-type", "application/json");
-      const std::string body = context_.format.encode_answer(answer_);
+      const std::string body = context_.format.encode_answer(answer_, context_.body);
       Status sent = co_await responder.send(200, all, body);
       co_return sent;
     }
@@ -33,6 +33,7 @@ class AnswerCall final : public Call {
     head.model = answer_.model;
     head.with_usage = context_.request.include_usage;
     head.input_tokens = answer_.usage.input;
+    head.request = context_.body;
     const auto writer = context_.format.write_stream(std::move(head));
     std::string frames;
     writer->start(frames);

@@ -99,7 +99,7 @@ Error unknown_model(const Runtime& runtime, const VirtualKey* key, const std::st
   const std::string near = key == nullptr ? runtime.suggest(name) : std::string();
   return {ErrorKind::kNotFound,
           fmt::format("the model '{}' does not exist{}; GET /v1/models lists them", name.substr(0, kShownMax), near),
-          "body.model"};
+          "path.model"};
 }
 
 Result<std::string> models_body(const Runtime& runtime, const base::Clock& clock, const net::HttpRequest& request,

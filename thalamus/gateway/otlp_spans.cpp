@@ -80,8 +80,7 @@ class SpanWriter {
     text(latest_ ? "gen_ai.provider.name" : "gen_ai.system", "thalamus");
     text("gen_ai.request.model", target);
     text("thalamus.target", target);
-    const bool answered = turn.outcome.answered_by && attempt.target == *turn.outcome.answered_by && !attempt.failure;
-    if (answered && !turn.address.empty()) text("server.address", turn.address);
+    if (i < turn.addresses.size() && !turn.addresses[i].empty()) text("server.address", turn.addresses[i]);
     if (attempt.status != 0) number("http.response.status_code", attempt.status);
     if (attempt.failure) text("error.type", base::label(*attempt.failure));
     out_.end_array();

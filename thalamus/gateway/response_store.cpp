@@ -97,10 +97,11 @@ class StoredTurn::Tap final : public net::Responder {
  public:
   explicit Tap(net::Responder& client) : client_(client) {}
 
-  /// From now on.
-  void listen() noexcept { listens_ = true; }
-  /// The answer to come goes on from a stored one, and says so.
-  void tell(wire::Continuation facts) { facts_ = std::move(facts); }
+  /// The answer to come is stored, or goes on from a stored one, and says so.
+  void tell(wire::Continuation facts) {
+    listens_ = facts.stored;
+    facts_ = std::move(facts);
+  }
 
   [[nodiscard]] net::Awaitable<Status> send(int status, const net::Headers& headers, std::string_view body) override {
     if (status == 200 && facts_) {
@@ -108,10 +109,10 @@ class StoredTurn::Tap final : public net::Responder {
       body = outgoing_;
     }
     if (listens_ && status == 200) response_ = body;
-    return client_.send(status, with_own_places(headers), body);
+    return client_.send(status, *with_own_places(&headers), body);
   }
   [[nodiscard]] net::Awaitable<Status> start(int status, const net::Headers& headers, std::string_view first) override {
-    return client_.start(status, with_own_places(headers), pass(first));
+    return client_.start(status, *with_own_places(&headers), pass(first));
   }
   [[nodiscard]] net::Awaitable<Status> write(std::string_view bytes) override {
     bytes = pass(bytes);
@@ -136,34 +137,34 @@ class StoredTurn::Tap final : public net::Responder {
     co_return co_await client_.finish();
   }
 
-  const net::Headers& with_own_places(const net::Headers& headers) {
-    const auto losses = headers.get("x-thalamus-loss");
-    if (!facts_ || !losses) return headers;
-    headers_ = headers;
+  const net::Headers* with_own_places(const net::Headers* headers) {
+    const auto losses = headers->get("x-thalamus-loss");
+    if (!facts_ || facts_->previous.empty() || !losses) return headers;
+    headers_ = *headers;
     headers_.set("x-thalamus-loss", wire::own_places(*losses, *facts_));
-    return headers_;
+    return &headers_;
   }
 
   // What goes to the client of these bytes. The frames that leave are well formed; should one not be, nothing is stored
   // and the rest passes as it is.
   std::string_view pass(std::string_view bytes) {
-    const bool looks = facts_ || (listens_ && response_.empty());
-    if (!looks || broken_) return bytes;
+    if (!facts_ || broken_) return bytes;
     outgoing_.clear();
     broken_ = !reader_.feed(bytes);
     while (reader_.next(event_)) read_event();
     if (broken_) outgoing_.append(reader_.rest());
-    return facts_ ? std::string_view(outgoing_) : bytes;
+    return outgoing_;
   }
 
   void read_event() {
     const bool lifecycle = event_.event.empty() || is_lifecycle(event_.event);
     std::string edited;
-    if (facts_ && lifecycle) edited = wire::continued_event(event_.data, *facts_);
+    if (event_.event == "response.failed") facts_->stored = false;
+    if (lifecycle) edited = wire::continued_event(event_.data, *facts_);
     if (!edited.empty() && edited != event_.data) {
       event_.data = std::move(edited);
       wire::append_sse_event(outgoing_, event_.event, event_.data);
-    } else if (facts_) {
+    } else {
       outgoing_.append(event_.raw);
     }
     if (listens_ && lifecycle && response_.empty()) response_ = wire::final_response(event_.data);
@@ -197,19 +198,28 @@ Status StoredTurn::recall() {
   if (store_ == nullptr) return {};
   const wire::StoreWish wish = wire::read_store_wish(http_.body);
   wanted_ = wish.store;
-  if (wanted_ && tap_ != nullptr) tap_->listen();
-  if (wish.previous.empty()) return {};
+  if (wish.previous.empty()) {
+    if (wanted_ && tap_ != nullptr) tap_->tell({});
+    return {};
+  }
   const auto known = store_->find(owner_, wish.previous);
   if (!known)
     return fail_at("body.previous_response_id", ErrorKind::kInvalidInput, "{}; send the whole conversation as input",
                    store_->unknown(wish.previous));
-  if (tap_ != nullptr)
-    tap_->tell({.previous = wish.previous,
-                .stored = wish.store,
-                .history = wire::count_items(known->conversation),
-                .text_input = wish.text_input});
+  chain_ = {.previous = wish.previous,
+            .stored = wish.store,
+            .history = wire::count_items(known->conversation),
+            .text_input = wish.text_input};
+  if (tap_ != nullptr) tap_->tell(*chain_);
   TRY(http_.body, wire::with_history(http_.body, known->conversation));
   return {};
+}
+
+Error StoredTurn::own_place(Error error) const {
+  constexpr std::string_view kBody = "body.";
+  if (chain_ && error.where.starts_with(kBody))
+    error.where = std::string(kBody) + wire::own_place(std::string_view(error.where).substr(kBody.size()), *chain_);
+  return error;
 }
 
 net::Responder& StoredTurn::responder() noexcept {
@@ -240,6 +250,11 @@ net::Awaitable<void> run_stored_response(CoreState& core, const net::HttpRequest
   std::string body;
   if (!key) {
     failure = key.error();
+  } else if (id.find('/') != std::string_view::npos) {
+    failure = Error{ErrorKind::kNotFound,
+                    fmt::format("'{}' of a stored response is not offered: GET and DELETE /v1/responses/{{id}} are",
+                                id.substr(id.find('/') + 1, 80)),
+                    {}};
   } else if (store == nullptr) {
     failure =
         Error{ErrorKind::kNotFound, "no responses are stored here; the operator may configure `response_store`", {}};

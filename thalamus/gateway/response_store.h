@@ -17,6 +17,7 @@
 #include "thalamus/gateway/config.h"
 #include "thalamus/net/http_server.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/openai_responses_history.h"
 #include "thalamus/wire/sse.h"
 
 namespace thalamus::gateway {
@@ -80,6 +81,10 @@ class StoredTurn {
   [[nodiscard]] Status recall();
   /// What the turn answers through.
   [[nodiscard]] net::Responder& responder() noexcept;
+  /// The error at a place of the request's own, where it is one of the whole conversation.
+  [[nodiscard]] Error own_place(Error error) const;
+  /// The store keeps the answer, as the request wants it.
+  [[nodiscard]] bool keeps() const noexcept { return store_ != nullptr && wanted_; }
   /// Once the answer has left, before the body is given away: keeps it if the request did not forbid it.
   void keep();
 
@@ -90,6 +95,7 @@ class StoredTurn {
   net::Responder& client_;
   std::string owner_;
   bool wanted_ = false;
+  std::optional<wire::Continuation> chain_;  // of a request that goes on from a stored response
   std::unique_ptr<Tap> tap_;
 };
 

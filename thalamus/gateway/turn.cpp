@@ -30,6 +30,7 @@ struct TurnState {
   std::shared_ptr<const Runtime> runtime;
   const wire::Format& format;  ///< the client's
   net::HttpRequest& http;
+  StoredTurn& stored;
   net::Responder& responder;
   core::Request request;
   Decision decision;
@@ -118,6 +119,7 @@ net::Awaitable<void> send_error(TurnState& turn, Error error) {
   if (turn.responder.started() || error.kind == ErrorKind::kCancelled) co_return;
   const RetryAdvice advice{.after = turn.retry_after, .useful = turn.worth_retry};
   const net::Headers headers = error_headers(turn);
+  error = turn.stored.own_place(std::move(error));
   co_await answer_error(turn.responder, turn.format, error, turn.decision.id, advice, headers);
 }
 
@@ -385,8 +387,11 @@ void tell(TurnState& turn) {
   summary.parent = turn.parent;
   if (const RouteRuntime* route = turn.decision.route; route != nullptr) {
     summary.route = route->name;
-    for (const core::Attempt& attempt : turn.outcome.attempts)
+    for (const core::Attempt& attempt : turn.outcome.attempts) {
+      const bool model = attempt.target < route->model_count;
       summary.attempted.push_back(route->targets[attempt.target].name);
+      summary.addresses.push_back(model ? route->upstream[attempt.target]->replicas.front().host : std::string());
+    }
     if (!summary.attempted.empty()) summary.target = summary.attempted.back();
     if (const auto by = turn.outcome.answered_by) {
       summary.target = route->targets[*by].name;
@@ -461,6 +466,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
                  .runtime = std::move(runtime),
                  .format = format,
                  .http = http,
+                 .stored = stored,
                  .responder = stored.responder(),
                  .request = {},
                  .decision = {},
@@ -476,6 +482,7 @@ net::Awaitable<void> run_chat(CoreState& core, std::shared_ptr<const Runtime> ru
   turn.decision.id = decision_name(core);
   Status prepared = stored.recall();
   if (prepared) prepared = prepare(core, *turn.runtime, format, http, turn.request, turn.decision);
+  if (stored.keeps()) std::erase(turn.request.unread, "store");
   choose_span(turn);
   if (prepared && turn.decision.stands_in) co_await decide_with_slow_features(core, turn.request, turn.decision);
   if (!prepared) {
@@ -502,8 +509,10 @@ net::Awaitable<void> run_decision(CoreState& core, std::shared_ptr<const Runtime
   if (format == nullptr) {
     prepared = unknown_format(*named);
   } else {
-    prepared = StoredTurn(core, *runtime, *format, http, responder).recall();
+    StoredTurn stored(core, *runtime, *format, http, responder);
+    prepared = stored.recall();
     if (prepared) prepared = prepare(core, *runtime, *format, http, request, decision);
+    if (!prepared) prepared = std::unexpected(stored.own_place(prepared.error()));
   }
   if (prepared && decision.stands_in) co_await decide_with_slow_features(core, request, decision);
   if (!prepared) {

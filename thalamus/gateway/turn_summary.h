@@ -36,6 +36,7 @@ struct TurnSummary {
   int status = 200;
   core::Outcome outcome;
   std::vector<std::string> attempted;  ///< target of each attempt
+  std::vector<std::string> addresses;  ///< of their servers; empty for a tool
   std::optional<TraceParent> parent;
 };
 

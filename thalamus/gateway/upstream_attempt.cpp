@@ -154,7 +154,7 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
     core::Answer& answer = read->answer;
     answer.id = context_.decision_id;
     answer.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
-    body_ = context_.format.encode_answer(answer);
+    body_ = context_.format.encode_answer(answer, context_.body);
   }
   facts_.handling = context_.clock.now() - begun;
   co_return Status{};
@@ -167,7 +167,6 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
                      fmt::format("answered a stream request with '{}' instead of text/event-stream",
                                  exchange_->headers().get("content-type").value_or("no content type")));
   stream_ = spoken_.read_stream();
-  if (translate_) start_writer();
   exchange_->read_until(limits_.first_token_by);
   while (facts_.first_content.value == 0) {
     Status progress = co_await read_piece();
@@ -184,13 +183,17 @@ net::Awaitable<Status> UpstreamAttempt::begin_stream() {
   co_return Status{};
 }
 
-void UpstreamAttempt::start_writer() {
+// The frames of a translation begin with the model that answers, which the upstream says with its first words.
+void UpstreamAttempt::start_writer(const wire::FrameFacts& frame) {
+  const bool says_something = !deltas_.empty() || frame.content || frame.finished || frame.done;
+  if (writer_ != nullptr || (frame.model.empty() && !says_something)) return;
   wire::StreamHead head;
   head.id = context_.decision_id;
   head.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
-  head.model = target_.model_id;
+  head.model = frame.model.empty() ? target_.model_id : frame.model;
   head.with_usage = context_.request.include_usage;
   head.input_tokens = context_.input_tokens;
+  head.request = context_.body;
   writer_ = context_.format.write_stream(std::move(head));
   writer_->start(outgoing_);
 }
@@ -268,6 +271,8 @@ Status UpstreamAttempt::take_event() {
   said_bytes_ += frame.text.size();
   if (context_.keep_answer) facts_.answer += frame.text;
   if (translate_) {
+    start_writer(frame);
+    if (!frame.service_tier.empty()) service_tier_ = frame.service_tier;
     for (const core::Delta& delta : deltas_) writer_->write(delta, outgoing_);
     if (ended_) end_translation();
     return {};
@@ -285,7 +290,7 @@ Status UpstreamAttempt::take_event() {
 void UpstreamAttempt::end_translation() {
   if (!translate_ || told_end_ || facts_.first_content.value == 0) return;
   told_end_ = true;
-  writer_->end({.finish = facts_.finish, .usage = facts_.usage}, outgoing_);
+  writer_->end({.finish = facts_.finish, .usage = facts_.usage, .service_tier = service_tier_}, outgoing_);
 }
 
 // A provider counts at the end: of an answer that was cut, or whose provider does not count, we know what we saw.

@@ -45,7 +45,7 @@ class UpstreamAttempt {
   net::Awaitable<Status> pump(net::Responder& responder);
   net::Awaitable<void> tell(net::Responder& responder, const Error& failure);
   net::Awaitable<void> drain();
-  void start_writer();
+  void start_writer(const wire::FrameFacts& frame);
   Status take_event();
   void end_translation();
   void estimate_usage();
@@ -70,12 +70,13 @@ class UpstreamAttempt {
   const wire::Format& spoken_;  // with the upstream
   bool translate_;
   std::unique_ptr<wire::StreamReader> stream_;
-  std::unique_ptr<wire::StreamWriter> writer_;  // where translate_
-  std::vector<core::Delta> deltas_;             // of one event
-  std::size_t said_bytes_ = 0;                  // text of the answer so far
-  bool told_end_ = false;                       // the writer's end is in outgoing_
-  bool finished_ = false;                       // a finish reason or the end mark came
-  bool ended_ = false;                          // nothing more will come
+  std::unique_ptr<wire::StreamWriter> writer_;  // where translate_, once the upstream has said its model
+  std::string service_tier_;
+  std::vector<core::Delta> deltas_;  // of one event
+  std::size_t said_bytes_ = 0;       // text of the answer so far
+  bool told_end_ = false;            // the writer's end is in outgoing_
+  bool finished_ = false;            // a finish reason or the end mark came
+  bool ended_ = false;               // nothing more will come
 };
 
 }  // namespace thalamus::gateway

@@ -38,13 +38,15 @@ void write_stop(JsonWriter& writer, std::string_view reason, const std::string& 
   }
 }
 
-void write_usage(JsonWriter& writer, const core::Usage& usage) {
+void write_usage(JsonWriter& writer, const core::Usage& usage, std::string_view openai_tier = {}) {
   const core::DisjointUsage parts = core::disjoint(usage);
   writer.key("usage").begin_object().field("input_tokens", parts.input);
   writer.field("cache_creation_input_tokens", parts.cache_write).field("cache_read_input_tokens", parts.cache_read);
   writer.field("output_tokens", parts.output);
   if (usage.reasoning > 0)
     writer.key("output_tokens_details").begin_object().field("thinking_tokens", usage.reasoning).end_object();
+  if (openai_tier == "default") writer.field("service_tier", "standard");
+  if (openai_tier == "priority") writer.field("service_tier", openai_tier);
   writer.end_object();
 }
 
@@ -79,13 +81,14 @@ struct Block {
   std::string id = {};
   std::string name = {};
   std::string pending = {};    // not written yet; of a redacted thought all of it
+  std::string arguments = {};  // of a call, as they came
   std::string signature = {};  // ends a thought
   ObjectScan scan = {};
 };
 
-/// The events of one stream. Blocks must not overlap, so only the first of the queue is open; what belongs to the later
-/// ones waits until it is closed. Text and thoughts close when another block begins, a call when its arguments are a
-/// whole object or the stream ends.
+/// The events of one stream, whose arguments clients parse as they come: whatever a model says is JSON here. Blocks
+/// must not overlap, so only the first of the queue is open; what belongs to the later ones waits until it is closed.
+/// Text and thoughts close when another block begins, a call when its arguments are a whole object or the stream ends.
 class EventWriter final : public StreamWriter {
  public:
   explicit EventWriter(StreamHead head) : head_(std::move(head)) { head_.id = with_prefix(head_.id); }
@@ -185,7 +188,9 @@ class EventWriter final : public StreamWriter {
     const auto found = std::find_if(queue_.rbegin(), queue_.rend(), [&](const Block& block) {
       return block.kind == BlockKind::kTool && block.call == delta.index;
     });
-    if (found != queue_.rend()) found->pending += delta.text.substr(0, found->scan.feed(delta.text));
+    if (found == queue_.rend() || found->scan.complete()) return;
+    found->arguments += delta.text;
+    found->pending += delta.text.substr(0, found->scan.feed(delta.text));
   }
 
   static bool is_closable(const Block& block, bool is_last, bool at_end) noexcept {
@@ -234,6 +239,8 @@ class EventWriter final : public StreamWriter {
       if (!block.scan.begun() || (block.scan.is_text() && !closes)) return;
       bool wrapped = false;
       if (block.scan.is_text()) block.pending = tool_input(block.pending, wrapped);
+      // What has left cannot be taken back: it becomes an object with all that was said in it.
+      if (block.scan.broken() && closes) block.pending += block.scan.ending(kWrappedInput, block.arguments);
       write_delta("input_json_delta", "partial_json", block.pending, out);
     } else {
       const bool text = block.kind == BlockKind::kText;
@@ -260,7 +267,7 @@ class EventWriter final : public StreamWriter {
 
 }  // namespace
 
-std::string Anthropic::encode_answer(const core::Answer& answer) const {
+std::string Anthropic::encode_answer(const core::Answer& answer, std::string_view /*request*/) const {
   JsonWriter writer;
   const std::string id = with_prefix(answer.id);
   writer.begin_object().field("id", id).field("type", "message").field("role", "assistant");
@@ -279,7 +286,7 @@ std::string Anthropic::encode_answer(const core::Answer& answer) const {
       writer,
       stop_reason(answer.finish, !answer.tool_calls.empty(), !answer.refusal.empty(), !answer.stop_sequence.empty()),
       answer.stop_sequence);
-  write_usage(writer, answer.usage);
+  write_usage(writer, answer.usage, answer.service_tier);
   writer.end_object();
   return writer.take();
 }

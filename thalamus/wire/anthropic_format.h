@@ -17,7 +17,7 @@ class Anthropic final : public Format {
   }
 
   [[nodiscard]] Result<core::Request> decode(std::string_view body, const DecodeLimits& limits) const override;
-  [[nodiscard]] std::string encode_answer(const core::Answer& answer) const override;
+  [[nodiscard]] std::string encode_answer(const core::Answer& answer, std::string_view request) const override;
   [[nodiscard]] std::unique_ptr<StreamWriter> write_stream(StreamHead head) const override;
   [[nodiscard]] std::string encode_error(const base::Error& error, std::string_view request_id) const override;
   [[nodiscard]] std::string encode_stream_error(const base::Error& error) const override;

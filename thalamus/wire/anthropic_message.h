@@ -39,6 +39,9 @@ void write_turns(const core::Request& request, LossList& losses, base::JsonWrite
 /// False where the signature is the provider's own.
 [[nodiscard]] bool split_foreign_signature(std::string_view signature, std::string& id, std::string& encrypted);
 
+/// The member that holds the arguments of a call which are no JSON object.
+inline constexpr std::string_view kWrappedInput = "input";
+
 /// The arguments of a call as the JSON object that `input` must be. Text that is none becomes {"input": text}, with
 /// `wrapped` set; nothing becomes {}.
 [[nodiscard]] std::string tool_input(std::string_view arguments, bool& wrapped);

@@ -20,11 +20,18 @@ core::Finish finish_of(std::string_view reason) noexcept {
   return core::Finish::kUnknown;
 }
 
+/// Empty for a tier that OpenAI does not have.
+std::string_view tier_in_openai_words(std::string_view name) noexcept {
+  if (name == "standard") return "default";
+  return name == "priority" ? "priority" : "";
+}
+
 /// Counts as they came last; the events of a stream may each tell some of them, always in total.
 struct UsageCounts {
   core::DisjointUsage parts;
   std::uint32_t thinking = 0;
   bool known = false;
+  std::string_view service_tier = {};
 
   [[nodiscard]] core::Usage usage() const noexcept {
     core::Usage out = core::inclusive(parts);
@@ -36,6 +43,12 @@ struct UsageCounts {
 
 bool take_usage(JsonCursor& cursor, UsageCounts& counts) {
   return each_member(cursor, [&](std::string_view key) {
+    if (key == "service_tier") {
+      std::string_view name;
+      if (!take_view(cursor, name)) return false;
+      counts.service_tier = tier_in_openai_words(name);
+      return true;
+    }
     if (key == "output_tokens_details")
       return each_member(cursor, [&](std::string_view detail) {
         return detail == "thinking_tokens" ? take_count(cursor, counts.thinking) : cursor.skip();
@@ -121,7 +134,10 @@ class EventReader {
     if (key == "delta") return each_member(cursor_, [this](std::string_view name) { return delta(name); });
     if (key == "usage") return usage();
     if (key == "message")
-      return each_member(cursor_, [this](std::string_view name) { return name == "usage" ? usage() : cursor_.skip(); });
+      return each_member(cursor_, [this](std::string_view name) {
+        if (name == "model" && deltas_ != nullptr) return take_text(cursor_, facts_.model);
+        return name == "usage" ? usage() : cursor_.skip();
+      });
     if (key != "error" || cursor_.peek() == JsonKind::kNull) return cursor_.skip();
     facts_.failed = true;
     return read_error_member(cursor_, facts_.failure);
@@ -142,6 +158,7 @@ class EventReader {
     const bool is_object = cursor_.peek() == JsonKind::kObject;
     if (!take_usage(cursor_, state_.usage)) return false;
     facts_.carries_usage = is_object && state_.usage.known;
+    facts_.service_tier = state_.usage.service_tier;
     return true;
   }
 
@@ -261,6 +278,7 @@ class AnswerReader {
     if (!has_content_) return fail(ErrorKind::kUpstream, "the answer is no message: it has no content");
     core::Answer& answer = facts_.answer;
     answer.usage = usage_.usage();
+    answer.service_tier = usage_.service_tier;
     // A refusal may say nothing and is an answer all the same.
     facts_.empty = answer.text.empty() && answer.tool_calls.empty() && answer.reasoning.empty() && !has_other_blocks_ &&
                    answer.finish != core::Finish::kContentFilter;

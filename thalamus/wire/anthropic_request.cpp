@@ -101,9 +101,16 @@ class RequestWriter {
     return last->tool_calls.empty() || std::any_of(last->parts.begin(), last->parts.end(), is_signed_thought);
   }
 
+  // The protocol has no list of those that may be called: the others are not named.
+  bool may_be_called(const core::ToolDefinition& tool) const {
+    const std::vector<std::string>& allowed = request_.allowed_tools;
+    return allowed.empty() || std::find(allowed.begin(), allowed.end(), tool.name) != allowed.end();
+  }
+
   void tools() {
     for (std::size_t i = 0; i < request_.tools.size(); ++i) {
       const core::ToolDefinition& tool = request_.tools[i];
+      if (!may_be_called(tool)) continue;
       const bool own = !tool.hosted.empty() && is_dated_tool(tool.hosted);
       if (!tool.hosted.empty() && !own) {
         losses_.add_tool(i, tool);

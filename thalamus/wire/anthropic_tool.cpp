@@ -87,7 +87,7 @@ std::string tool_input(std::string_view arguments, bool& wrapped) {
   if (cursor.peek() == JsonKind::kObject && cursor.skip() && cursor.finish()) return std::string(text);
   wrapped = true;
   base::JsonWriter writer;
-  writer.begin_object().field("input", arguments).end_object();
+  writer.begin_object().field(kWrappedInput, arguments).end_object();
   return writer.take();
 }
 

@@ -36,16 +36,19 @@ Status check_body(std::string_view body, const DecodeLimits& limits) {
 
 Status check_tool_choice(const core::Request& request, const ToolChoiceWords& words) {
   const bool named = request.tool_choice == core::ToolChoice::kNamed;
-  if ((!named && request.tool_choice != core::ToolChoice::kRequired) || provider_knows_more(request)) return {};
-  if (named) {
-    std::vector<std::string> names;
-    names.reserve(request.tools.size());
-    for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
-    if (std::find(names.begin(), names.end(), request.tool_choice_name) != names.end()) return {};
-    return fail_at(std::string(words.name), ErrorKind::kInvalidInput, "no tool of `tools` is called {}{}",
-                   quoted(request.tool_choice_name), hint(request.tool_choice_name, names));
-  }
-  if (!request.tools.empty()) return {};
+  const bool required = request.tool_choice == core::ToolChoice::kRequired;
+  if ((!named && !required && request.allowed_tools.empty()) || provider_knows_more(request)) return {};
+  std::vector<std::string> names;
+  names.reserve(request.tools.size());
+  for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
+  const auto check = [&](const std::string& name, std::string_view place) -> Status {
+    if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+    return fail_at(std::string(place), ErrorKind::kInvalidInput, "no tool of `tools` is called {}{}", quoted(name),
+                   hint(name, names));
+  };
+  if (named) return check(request.tool_choice_name, words.name);
+  for (const std::string& name : request.allowed_tools) CHECK_OK(check(name, words.choice));
+  if (!required || !names.empty()) return {};
   return fail_at(std::string(words.choice), ErrorKind::kInvalidInput,
                  "\"{}\" demands a call, but there are no `tools`; give some, or leave tool_choice out",
                  words.required);

@@ -27,8 +27,8 @@ struct ToolChoiceWords {
   std::string_view required;  ///< "required"
 };
 
-/// kInvalidInput where a call is demanded of a tool that is not there. Tools that only the provider knows may hold any
-/// name, so that nothing is refused beside them.
+/// kInvalidInput where a call is demanded, or one alone allowed, of a tool that is not there. Tools that only the
+/// provider knows may hold any name, so that nothing is refused beside them.
 [[nodiscard]] Status check_tool_choice(const core::Request& request, const ToolChoiceWords& words);
 
 /// `metadata` of OpenAI's protocols: the member `task` is our hint, `more` says whether there are others, which are the

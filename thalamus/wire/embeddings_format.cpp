@@ -55,8 +55,8 @@ class EmbeddingsFormat final : public Format {
     return openai().encode_stream_error(error);
   }
   [[nodiscard]] std::string read_error(std::string_view body) const override { return openai().read_error(body); }
-  [[nodiscard]] std::string encode_answer(const core::Answer& answer) const override {
-    return openai().encode_answer(answer);
+  [[nodiscard]] std::string encode_answer(const core::Answer& answer, std::string_view request) const override {
+    return openai().encode_answer(answer, request);
   }
   [[nodiscard]] std::unique_ptr<StreamWriter> write_stream(StreamHead head) const override {
     return openai().write_stream(std::move(head));
@@ -71,8 +71,8 @@ class EmbeddingsFormat final : public Format {
 }  // namespace
 
 const Format& embeddings_format() noexcept {
-  static const EmbeddingsFormat format;
-  return format;
+  static const EmbeddingsFormat kFormat;
+  return kFormat;
 }
 
 }  // namespace thalamus::wire

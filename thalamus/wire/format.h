@@ -43,9 +43,11 @@ struct FrameFacts {
   bool names_usage = false;  ///< has a member `usage`, if only null: `strip_usage` where the client did not ask
   core::Usage usage;
   core::Finish finish = core::Finish::kUnknown;
-  std::string text;     ///< decoded text delta
-  bool failed = false;  ///< an error inside the stream
-  std::string failure;  ///< its message
+  std::string text;          ///< decoded text delta
+  std::string model;         ///< that answers, where the frame says so
+  std::string service_tier;  ///< likewise, as in core::Answer
+  bool failed = false;       ///< an error inside the stream
+  std::string failure;       ///< its message
 };
 
 /// What a buffered upstream answer means for the turn.
@@ -61,12 +63,14 @@ struct StreamHead {
   std::string model;
   bool with_usage = false;         ///< the client asked for the usage of a stream, where the protocol leaves the choice
   std::uint32_t input_tokens = 0;  ///< estimated, for protocols that say it at the start; 0 if unknown
+  std::string_view request = {};   ///< the client's body, for protocols that repeat it; outlives the stream
 };
 
 /// What is known only at the end of a streamed answer.
 struct StreamEnd {
   core::Finish finish = core::Finish::kStop;
   core::Usage usage;
+  std::string service_tier = {};
 };
 
 /// One stream towards a client: each call appends complete SSE frames. `start` comes first, then `write` as often as
@@ -119,8 +123,9 @@ class Format {
   // The server's side.
   /// kInvalidInput with `where` = "body.messages[2].role" on anything mistyped; kTooLarge past a limit.
   [[nodiscard]] virtual Result<core::Request> decode(std::string_view body, const DecodeLimits& limits) const = 0;
-  /// `answer.id` is without the protocol's prefix.
-  [[nodiscard]] virtual std::string encode_answer(const core::Answer& answer) const = 0;
+  /// `answer.id` is without the protocol's prefix. `request` is the client's body, for protocols whose answers repeat
+  /// of it what they followed; may be empty.
+  [[nodiscard]] virtual std::string encode_answer(const core::Answer& answer, std::string_view request = {}) const = 0;
   [[nodiscard]] virtual std::unique_ptr<StreamWriter> write_stream(StreamHead head) const = 0;
   /// A body of an error; `request_id`, where not empty, is told too if the protocol has a place for it.
   [[nodiscard]] virtual std::string encode_error(const base::Error& error, std::string_view request_id = {}) const = 0;

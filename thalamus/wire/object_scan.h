@@ -1,7 +1,9 @@
-/// The end of a JSON object that arrives in pieces. Internal to this folder.
+/// A JSON object that arrives in pieces: where it ends, and where it stops being JSON. Internal to this folder.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace thalamus::wire {
@@ -9,44 +11,61 @@ namespace thalamus::wire {
 /// Follows the arguments of a call to the end of their object.
 class ObjectScan {
  public:
-  /// How many of the bytes belong to the object, white space before it included.
-  std::size_t feed(std::string_view bytes) noexcept {
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      if (complete()) return i;
-      step(bytes[i]);
-    }
-    return bytes.size();
-  }
-  [[nodiscard]] bool begun() const noexcept { return begun_; }
+  /// How many of the bytes belong to the object, white space before it included: up to its end, or up to the first one
+  /// that no JSON has there. Of a text that is no object, all.
+  std::size_t feed(std::string_view bytes);
+  [[nodiscard]] bool begun() const noexcept { return state_ != State::kStart; }
   /// It begins with something else than a brace.
-  [[nodiscard]] bool is_text() const noexcept { return is_text_; }
-  [[nodiscard]] bool complete() const noexcept { return begun_ && !is_text_ && depth_ == 0; }
+  [[nodiscard]] bool is_text() const noexcept { return state_ == State::kText; }
+  [[nodiscard]] bool complete() const noexcept { return state_ == State::kEnd; }
+  /// A byte came that no JSON has there; nothing belongs to the object any more.
+  [[nodiscard]] bool broken() const noexcept { return broken_; }
+  /// What makes a whole object of the bytes that belong to it: the end of what is open, and before the last brace a
+  /// member `name` with the string `value`.
+  [[nodiscard]] std::string ending(std::string_view name, std::string_view value) const;
 
  private:
-  void step(char c) noexcept {
-    if (is_text_) return;
-    if (!begun_) {
-      if (c == ' ' || c == '\t' || c == '\r' || c == '\n') return;
-      begun_ = true;
-      is_text_ = c != '{';
-      depth_ = 1;
-    } else if (in_string_) {
-      in_string_ = escaped_ || c != '"';
-      escaped_ = !escaped_ && c == '\\';
-    } else if (c == '"') {
-      in_string_ = true;
-    } else if (c == '{' || c == '[') {
-      ++depth_;
-    } else if (c == '}' || c == ']') {
-      --depth_;
-    }
-  }
+  /// What the next byte goes on with, or what may follow.
+  enum class State : std::uint8_t {
+    kStart,
+    kText,
+    kFirstKey,
+    kKey,
+    kColon,
+    kFirstElement,
+    kValue,
+    kMore,  ///< a comma or the end
+    kString,
+    kEscape,
+    kHex,
+    kMinus,
+    kZero,
+    kWhole,
+    kPoint,
+    kFraction,
+    kExponent,
+    kExponentSign,
+    kPower,
+    kLiteral,
+    kEnd,
+  };
 
-  std::size_t depth_ = 0;
-  bool begun_ = false;
-  bool is_text_ = false;
-  bool in_string_ = false;
-  bool escaped_ = false;
+  [[nodiscard]] bool step(char c);
+  [[nodiscard]] bool begin_value(char c);
+  [[nodiscard]] bool begin_string(bool is_key) noexcept;
+  [[nodiscard]] bool string(char c) noexcept;
+  [[nodiscard]] bool number(char c);
+  [[nodiscard]] bool more(char c) noexcept;
+  [[nodiscard]] bool open(char bracket);
+  [[nodiscard]] bool close(char bracket) noexcept;
+  [[nodiscard]] bool go(State next) noexcept;
+
+  State state_ = State::kStart;
+  bool broken_ = false;
+  bool is_key_ = false;         // the string that is open
+  std::uint8_t hex_left_ = 0;   // digits of \uXXXX
+  std::string_view literal_{};  // the rest of it
+  std::string open_;            // brackets
 };
 
 }  // namespace thalamus::wire

@@ -13,6 +13,7 @@
 #include "thalamus/wire/json_value.h"
 #include "thalamus/wire/openai_chat_format.h"
 #include "thalamus/wire/openai_chat_message.h"
+#include "thalamus/wire/tool_choice.h"
 
 namespace thalamus::wire {
 namespace {
@@ -77,9 +78,9 @@ class RequestDecoder {
     CHECK_OK(check_limits());
     request_.max_output_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     if (logprobs_) request_.logprobs = top_logprobs_;
-    constexpr ToolChoiceWords kWords{"body.tool_choice", "body.tool_choice.function.name", "required"};
+    const ToolChoiceWords words{"body.tool_choice", chosen_at_, "required"};
     constexpr ToolChoiceWords kOldWords{"body.function_call", "body.function_call.name", ""};
-    CHECK_OK(check_tool_choice(request_, chosen_ ? kWords : kOldWords));
+    CHECK_OK(check_tool_choice(request_, chosen_at_.empty() ? kOldWords : words));
     return std::move(request_);
   }
 
@@ -244,32 +245,17 @@ class RequestDecoder {
 
   // "auto", "none", "required" or {"type":"function","function":{"name":...}}; other forms are the upstream's to judge.
   Status tool_choice(const Place& place) {
-    chosen_ = true;
-    request_.tool_choice.reset();
-    const std::size_t mark = notes_.mark();
-    if (cursor_.peek() == JsonKind::kString) {
-      std::string_view word;
-      CHECK_OK(read_text_view(cursor_, place, word));
-      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
-      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
-      if (word == "required") request_.tool_choice = core::ToolChoice::kRequired;
-    } else {
-      if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
-      CHECK_OK(named_choice(place));
-    }
-    if (!request_.tool_choice) notes_.unread_whole(mark, place);
+    TRY(chosen_at_, read_tool_choice(cursor_, place, notes_, ToolChoiceStyle::kChat, request_));
     return {};
   }
 
   // The same in the words of old clients: "auto", "none" or {"name":...}. The newer member counts.
   Status function_call(const Place& place) {
-    if (chosen_) return skip_value(cursor_, place);
+    if (!chosen_at_.empty()) return skip_value(cursor_, place);
     const std::size_t mark = notes_.mark();
     if (cursor_.peek() == JsonKind::kString) {
-      std::string_view word;
-      CHECK_OK(read_text_view(cursor_, place, word));
-      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
-      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
+      CHECK_OK(read_choice_word(cursor_, place, request_));
+      if (request_.tool_choice == core::ToolChoice::kRequired) request_.tool_choice.reset();  // nobody knew it
     } else {
       if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
       CHECK_OK(chosen_function(place));
@@ -277,29 +263,6 @@ class RequestDecoder {
     }
     if (!request_.tool_choice) notes_.unread_whole(mark, place);
     return {};
-  }
-
-  Status named_choice(const Place& place) {
-    CHECK_OK(enter_object(cursor_, place));
-    std::string type;
-    bool typed = false, seen = false;
-    std::string_view key;
-    while (cursor_.next_member(key)) {
-      if (key == "type") {
-        CHECK_OK(once(typed, Place(place, "type")));
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
-      } else if (key == "function" && cursor_.peek() == JsonKind::kObject) {
-        CHECK_OK(once(seen, Place(place, "function")));
-        CHECK_OK(chosen_function(Place(place, "function")));
-      } else {
-        CHECK_OK(notes_.skip_unread(cursor_, place, key));
-      }
-    }
-    CHECK_OK(left(cursor_, place));
-    if (!request_.tool_choice_name.empty()) request_.tool_choice = core::ToolChoice::kNamed;
-    if (type != "function" || request_.tool_choice) return {};
-    return fail_at(Place(place, "function").text(), ErrorKind::kInvalidInput,
-                   R"(missing; expected {{"name":...}} with the name of the tool that must be called)");
   }
 
   Status chosen_function(const Place& place) {
@@ -346,7 +309,7 @@ class RequestDecoder {
   std::optional<std::uint32_t> max_completion_tokens_;
   std::uint32_t top_logprobs_ = 0;
   bool logprobs_ = false;
-  bool chosen_ = false;  // by `tool_choice`
+  std::string_view chosen_at_;  // the place of a name in `tool_choice`; empty: there is no such member
   BodyNotes notes_;
 };
 

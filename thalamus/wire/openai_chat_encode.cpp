@@ -106,7 +106,7 @@ class ChunkWriter final : public StreamWriter {
   }
 
   void end(const StreamEnd& tail, std::string& out) override {
-    chunk(out, [](JsonWriter&) {}, nullptr, finish_name(tail.finish, called_));
+    chunk(out, [](JsonWriter&) {}, nullptr, finish_name(tail.finish, called_), tail.service_tier);
     if (head_.with_usage) {
       JsonWriter writer;
       begin_body(writer);
@@ -136,7 +136,7 @@ class ChunkWriter final : public StreamWriter {
   /// A chunk with one choice; `write_delta` writes the members of its delta.
   template <class WriteDelta>
   void chunk(std::string& out, WriteDelta write_delta, const core::TokenLogprob* logprob = nullptr,
-             std::string_view finish = {}) const {
+             std::string_view finish = {}, std::string_view service_tier = {}) const {
     JsonWriter writer;
     begin_body(writer);
     writer.begin_object().field("index", 0).key("delta").begin_object();
@@ -149,7 +149,9 @@ class ChunkWriter final : public StreamWriter {
     } else {
       writer.value(finish);
     }
-    writer.end_object().end_array().end_object();
+    writer.end_object().end_array();
+    if (!service_tier.empty()) writer.field("service_tier", service_tier);
+    writer.end_object();
     append(writer, out);
   }
 
@@ -159,7 +161,7 @@ class ChunkWriter final : public StreamWriter {
 
 }  // namespace
 
-std::string OpenAiChat::encode_answer(const core::Answer& answer) const {
+std::string OpenAiChat::encode_answer(const core::Answer& answer, std::string_view /*request*/) const {
   JsonWriter writer;
   begin_answer(writer, with_prefix(answer.id), answer.created_unix_s, answer.model, "chat.completion");
   writer.begin_object().field("index", 0).key("message").begin_object().field("role", "assistant").key("content");
@@ -180,6 +182,7 @@ std::string OpenAiChat::encode_answer(const core::Answer& answer) const {
   write_logprobs(writer, answer.logprobs.data(), answer.logprobs.size());
   writer.field("finish_reason", finish_name(answer.finish, !answer.tool_calls.empty())).end_object().end_array();
   if (answer.usage.known) write_usage(writer, answer.usage);
+  if (!answer.service_tier.empty()) writer.field("service_tier", answer.service_tier);
   writer.end_object();
   return writer.take();
 }

@@ -44,7 +44,8 @@ constexpr std::array<ErrorRow, 16> kErrorRows{{
 }};
 
 std::string_view code_of(const Error& error) noexcept {
-  if (error.kind == ErrorKind::kNotFound && error.where == "body.model") return "model_not_found";
+  const bool model = error.where == "body.model" || error.where == "path.model";
+  if (error.kind == ErrorKind::kNotFound && model) return "model_not_found";
   const bool unsuited = error.kind == ErrorKind::kInfeasible || error.kind == ErrorKind::kUnsupported;
   if (unsuited && (error.where == "body.messages" || error.where == "body.input")) return "context_length_exceeded";
   return kErrorRows[static_cast<std::size_t>(error.kind)].code;
@@ -127,7 +128,7 @@ OpenAiError openai_error(const Error& error) {
   OpenAiError out;
   out.message = is_clients_place(where) ? error.text() : error.message;
   out.type = kErrorRows[static_cast<std::size_t>(error.kind)].type;
-  if (where.starts_with("body.")) out.param = where.substr(5);
+  if (where.starts_with("body.") || where.starts_with("path.")) out.param = where.substr(5);
   if (where.starts_with("header ")) out.param = where.substr(7);
   out.code = code_of(error);
   return out;

@@ -92,6 +92,8 @@ class FrameReader {
       has_choices_ = has_choices_ || cursor_.peek() == JsonKind::kArray;
       return each_element(cursor_, [this](std::size_t) { return choice(); });
     }
+    if (deltas_ != nullptr && key == "model") return take_text(cursor_, facts_.model);
+    if (deltas_ != nullptr && key == "service_tier") return take_text(cursor_, facts_.service_tier);
     if (key == "usage") {
       facts_.names_usage = true;
       if (!take_usage(cursor_, facts_.usage)) return false;
@@ -285,6 +287,7 @@ class AnswerReader {
     core::Answer& answer = facts_.answer;
     if (key == "id") return take_text(cursor_, answer.id);
     if (key == "model") return take_text(cursor_, answer.model);
+    if (key == "service_tier") return take_text(cursor_, answer.service_tier);
     if (key == "created") return take_unix_time(cursor_, answer.created_unix_s);
     if (key == "usage") return take_usage(cursor_, answer.usage);
     if (key == "error" && cursor_.peek() != JsonKind::kNull) return read_error_member(cursor_, failure_);

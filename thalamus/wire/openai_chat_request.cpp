@@ -7,6 +7,7 @@
 #include "thalamus/wire/losses.h"
 #include "thalamus/wire/openai_chat_format.h"
 #include "thalamus/wire/openai_chat_message.h"
+#include "thalamus/wire/tool_choice.h"
 
 namespace thalamus::wire {
 namespace {
@@ -182,16 +183,7 @@ class RequestWriter {
 
   void tool_choice() {
     if (!has_tools_) return;
-    if (request_.tool_choice) {
-      static constexpr std::array<std::string_view, 3> kWords{"auto", "none", "required"};
-      writer_.key("tool_choice");
-      if (*request_.tool_choice != core::ToolChoice::kNamed) {
-        writer_.value(kWords[static_cast<std::size_t>(*request_.tool_choice)]);
-      } else {
-        writer_.begin_object().field("type", "function").key("function").begin_object();
-        writer_.field("name", request_.tool_choice_name).end_object().end_object();
-      }
-    }
+    write_tool_choice(writer_, request_, ToolChoiceStyle::kChat);
     if (request_.parallel_tool_calls) writer_.field("parallel_tool_calls", *request_.parallel_tool_calls);
   }
 

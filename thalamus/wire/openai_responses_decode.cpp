@@ -10,6 +10,7 @@
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
+#include "thalamus/wire/tool_choice.h"
 
 namespace thalamus::wire {
 namespace {
@@ -114,7 +115,9 @@ class ResponsesDecoder {
   // Nothing is ever stored, which a client that asked for it notices only where it names the answer later.
   Status store(const Place& place) {
     bool store = false;
-    return read_flag(cursor_, place, store);
+    CHECK_OK(read_flag(cursor_, place, store));
+    if (store) notes_.unread(place);
+    return {};
   }
 
   Status previous(const Place& place) {
@@ -248,45 +251,7 @@ class ResponsesDecoder {
 
   // "auto", "none", "required" or {"type":"function","name":...}; other forms are the provider's to judge.
   Status tool_choice(const Place& place) {
-    const std::size_t mark = notes_.mark();
-    if (cursor_.peek() == JsonKind::kString) {
-      std::string_view word;
-      CHECK_OK(read_text_view(cursor_, place, word));
-      if (word == "auto") request_.tool_choice = core::ToolChoice::kAuto;
-      if (word == "none") request_.tool_choice = core::ToolChoice::kNone;
-      if (word == "required") request_.tool_choice = core::ToolChoice::kRequired;
-    } else {
-      if (cursor_.peek() != JsonKind::kObject) return mistyped(cursor_, place, "a string or an object");
-      CHECK_OK(named_choice(place));
-    }
-    if (!request_.tool_choice) notes_.unread_whole(mark, place);
-    return {};
-  }
-
-  Status named_choice(const Place& place) {
-    CHECK_OK(enter_object(cursor_, place));
-    std::string type;
-    std::string name;
-    bool typed = false, named = false;
-    std::string_view key;
-    while (cursor_.next_member(key)) {
-      if (key == "type") {
-        CHECK_OK(once(typed, Place(place, "type")));
-        CHECK_OK(read_text(cursor_, Place(place, "type"), type));
-      } else if (key == "name" && cursor_.peek() == JsonKind::kString) {
-        CHECK_OK(once(named, Place(place, "name")));
-        CHECK_OK(read_text(cursor_, Place(place, "name"), name));
-      } else {
-        CHECK_OK(notes_.skip_unread(cursor_, place, key));
-      }
-    }
-    CHECK_OK(left(cursor_, place));
-    if (type != "function") return {};
-    if (name.empty())
-      return fail_at(Place(place, "name").text(), ErrorKind::kInvalidInput,
-                     "missing; expected the name of the tool that must be called");
-    request_.tool_choice = core::ToolChoice::kNamed;
-    request_.tool_choice_name = std::move(name);
+    CHECK_OK(read_tool_choice(cursor_, place, notes_, ToolChoiceStyle::kResponses, request_));
     return {};
   }
 

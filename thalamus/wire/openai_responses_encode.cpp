@@ -174,21 +174,21 @@ void write_response(JsonWriter& writer, const ResponseHead& head, const std::vec
   writer.begin_object().field("id", head.id).field("object", "response").field("created_at", head.created_unix_s);
   writer.field("status", end.status).field("background", false);
   write_end(writer, end);
-  writer.key("instructions").null().key("max_output_tokens").null().key("metadata").raw("{}");
   writer.field("model", head.model).key("output").begin_array();
   for (const OutputItem& item : items) write_item(writer, item);
-  writer.end_array().field("parallel_tool_calls", true).key("previous_response_id").null();
-  writer.key("reasoning").raw(R"({"effort":null,"summary":null})").field("store", false);
-  writer.key("temperature").null().key("text").raw(R"({"format":{"type":"text"}})");
-  writer.field("tool_choice", "auto").key("tools").raw("[]").key("top_p").null().field("truncation", "disabled");
+  writer.end_array().key("previous_response_id").null().field("store", false);
+  head.echo.write(writer);
+  if (!end.service_tier.empty()) writer.field("service_tier", end.service_tier);
   write_usage(writer, end.usage);
-  writer.key("user").null().end_object();
+  writer.end_object();
 }
 
-std::string OpenAiResponses::encode_answer(const core::Answer& answer) const {
-  const ResponseHead head{response_id(answer.id), answer.created_unix_s, answer.model};
+std::string OpenAiResponses::encode_answer(const core::Answer& answer, std::string_view request) const {
+  const ResponseEcho echo(request);
+  const ResponseHead head{response_id(answer.id), answer.created_unix_s, answer.model, echo};
   ResponseEnd end = end_of(answer.finish, !answer.refusal.empty());
   end.usage = &answer.usage;
+  end.service_tier = answer.service_tier;
   std::vector<OutputItem> items = items_of(answer, head.id);
   if (end.status == "incomplete" && !items.empty()) items.back().status = "incomplete";
   JsonWriter writer;

@@ -11,6 +11,7 @@
 #include "thalamus/base/json_writer.h"
 #include "thalamus/core/answer.h"
 #include "thalamus/wire/openai_chat_error.h"
+#include "thalamus/wire/openai_responses_echo.h"
 
 namespace thalamus::wire {
 
@@ -38,12 +39,14 @@ struct ResponseHead {
   std::string id;
   std::int64_t created_unix_s = 0;
   std::string model;
+  const ResponseEcho& echo;
 };
 struct ResponseEnd {
   std::string_view status = "completed";    ///< "in_progress", "completed", "incomplete", "failed"
   std::string_view incomplete_reason = {};  ///< of "incomplete"
   const core::Usage* usage = nullptr;       ///< null and unknown ones are written as null
   const OpenAiError* error = nullptr;       ///< of "failed"
+  std::string_view service_tier = {};       ///< that served it; empty where it is not known
 };
 /// `usage` is left null. A refusal that was said is a whole answer.
 [[nodiscard]] ResponseEnd end_of(core::Finish finish, bool refused) noexcept;

@@ -62,6 +62,7 @@ class EventReader final : public StreamReader {
     if (event.type.empty()) event.type = frame.event;
     if (event.type.empty() && event.failure.empty())
       return fail(ErrorKind::kUpstream, "a stream frame is no event of a response: it has no type");
+    translates_ = deltas != nullptr;
     std::vector<core::Delta> unwanted;
     deltas_ = deltas != nullptr ? deltas : &unwanted;
     read_event(event);
@@ -83,6 +84,7 @@ class EventReader final : public StreamReader {
     const std::string_view type = event.type;
     if (type == "error" || !event.failure.empty()) return failed(event.failure.empty() ? event.message : event.failure);
     if (type == "response.output_item.added" || type == "response.output_item.done") return item(event);
+    if (type == "response.created" && translates_) return created(event);
     if (type == "response.completed" || type == "response.incomplete" || type == "response.failed")
       return finished(event);
     if (type == "response.function_call_arguments.delta" || type == "response.custom_tool_call_input.delta")
@@ -214,6 +216,13 @@ class EventReader final : public StreamReader {
     proof.id = std::move(detail.id);
   }
 
+  void created(const Event& event) {
+    JsonCursor cursor(event.response);
+    ReadResponse response;
+    if (!event.response.empty() && take_response(cursor, WithOutput::kNo, response))
+      facts_.model = std::move(response.answer.model);
+  }
+
   void finished(const Event& event) {
     JsonCursor cursor(event.response);
     ReadResponse response;
@@ -222,6 +231,8 @@ class EventReader final : public StreamReader {
     if (!event.response.empty()) (void)take_response(cursor, with_output, response);
     if (event.type == "response.failed" || !response.failure.empty()) return failed(response.failure);
     core::Answer& answer = response.answer;
+    facts_.model = std::move(answer.model);
+    facts_.service_tier = std::move(answer.service_tier);
     if (!said_) say(answer);
     facts_.carries_usage = answer.usage.known;
     facts_.usage = answer.usage;
@@ -255,6 +266,7 @@ class EventReader final : public StreamReader {
   std::vector<std::uint32_t> calls_;  // the output index of each call
   std::vector<Piece> begun_;
   bool said_ = false;
+  bool translates_ = false;
 };
 
 }  // namespace

@@ -95,10 +95,11 @@ bool edit_response(JsonCursor& cursor, const Continuation& facts, std::vector<Sp
     std::string_view raw;
     if (!cursor.skip(raw)) return false;
     if (is_store && facts.stored) edits.push_back({cursor.offset() - raw.size(), cursor.offset(), "true"});
-    if (!is_previous) continue;
+    if (!is_previous || facts.previous.empty()) continue;
     given = true;
     previous = {cursor.offset() - raw.size(), cursor.offset(), {}};
   }
+  if (facts.previous.empty()) return !cursor.failed();
   if (!given) previous.text = R"("previous_response_id":)";
   base::append_json_string(previous.text, facts.previous);
   if (!given && any) previous.text.push_back(',');
@@ -171,23 +172,25 @@ std::size_t count_items(std::string_view items) {
   return count;
 }
 
+std::string own_place(std::string_view place, const Continuation& facts) {
+  constexpr std::string_view kInput = "input[";
+  const auto digits = place.find(']');
+  if (!place.starts_with(kInput) || digits == std::string_view::npos) return std::string(place);
+  const auto index = base::parse_number<std::size_t>(place.substr(kInput.size(), digits - kInput.size()));
+  if (!index || *index < facts.history) return "previous_response_id";
+  if (facts.text_input) return "input";
+  return fmt::format("input[{}]{}", *index - facts.history, place.substr(digits + 1));
+}
+
 std::string own_places(std::string_view losses, const Continuation& facts) {
   constexpr std::string_view kInput = "\"input[";
   std::string out;
   for (auto at = losses.find(kInput); at != std::string_view::npos; at = losses.find(kInput)) {
     out.append(losses.substr(0, at + 1));
-    losses.remove_prefix(at + kInput.size());
-    const auto digits = losses.find(']');
+    losses.remove_prefix(at + 1);
     const auto end = losses.find('"');
-    if (digits == std::string_view::npos || end == std::string_view::npos || end < digits) return {};
-    const auto index = base::parse_number<std::size_t>(losses.substr(0, digits));
-    if (!index || *index < facts.history) {
-      out.append("previous_response_id");
-    } else if (facts.text_input) {
-      out.append("input");
-    } else {
-      out.append(fmt::format("input[{}]", *index - facts.history)).append(losses.substr(digits + 1, end - digits - 1));
-    }
+    if (end == std::string_view::npos) return {};
+    out.append(own_place(losses.substr(0, end), facts));
     losses.remove_prefix(end);
   }
   return out.append(losses);

@@ -28,9 +28,9 @@ struct StoreWish {
 /// provider's own store can give back.
 [[nodiscard]] Result<std::string> with_history(std::string_view body, std::string_view items);
 
-/// What a response that went on from a stored one tells its client.
+/// What a response that is stored, or that went on from a stored one, tells its client.
 struct Continuation {
-  std::string previous;     ///< the id that the client named
+  std::string previous;     ///< the id that the client named; empty: it named none
   bool stored = true;       ///< the client may go on from it in turn
   std::size_t history = 0;  ///< items of the stored conversation
   bool text_input = false;  ///< of the request, as in its StoreWish
@@ -39,6 +39,8 @@ struct Continuation {
 [[nodiscard]] std::string continued(std::string_view response, const Continuation& facts);
 /// The same for the data of a stream's event that holds a response object.
 [[nodiscard]] std::string continued_event(std::string_view event_data, const Continuation& facts);
+/// A place in the whole conversation, "input[7].content", as the request itself has it.
+[[nodiscard]] std::string own_place(std::string_view place, const Continuation& facts);
 /// The losses in a header, which are those of the whole conversation, at the places of the request's own input. What
 /// was lost of the stored items has the place of their name, `previous_response_id`.
 [[nodiscard]] std::string own_places(std::string_view losses, const Continuation& facts);

@@ -85,6 +85,7 @@ class ResponseReader {
     core::Answer& answer = out_.answer;
     if (key == "id") return take_text(cursor_, answer.id);
     if (key == "model") return take_text(cursor_, answer.model);
+    if (key == "service_tier") return take_text(cursor_, answer.service_tier);
     if (key == "created_at") return take_unix_time(cursor_, answer.created_unix_s);
     if (key == "status") return take_text(cursor_, status_);
     if (key == "usage") return take_usage(cursor_, answer.usage);

@@ -9,6 +9,7 @@
 #include "thalamus/wire/losses.h"
 #include "thalamus/wire/openai_responses_format.h"
 #include "thalamus/wire/openai_responses_items.h"
+#include "thalamus/wire/tool_choice.h"
 
 namespace thalamus::wire {
 namespace {
@@ -285,15 +286,7 @@ class ResponsesRequestWriter {
 
   void tool_choice() {
     if (!has_tools_) return;
-    if (request_.tool_choice) {
-      static constexpr std::array<std::string_view, 3> kWords{"auto", "none", "required"};
-      writer_.key("tool_choice");
-      if (*request_.tool_choice != core::ToolChoice::kNamed) {
-        writer_.value(kWords[static_cast<std::size_t>(*request_.tool_choice)]);
-      } else {
-        writer_.begin_object().field("type", "function").field("name", request_.tool_choice_name).end_object();
-      }
-    }
+    write_tool_choice(writer_, request_, ToolChoiceStyle::kResponses);
     if (request_.parallel_tool_calls) writer_.field("parallel_tool_calls", *request_.parallel_tool_calls);
   }
 

@@ -20,7 +20,8 @@ using Kind = OutputItem::Kind;
 // nothing says when its arguments are whole. Clients keep items by their index and parts by theirs: both count up.
 class EventWriter final : public StreamWriter {
  public:
-  explicit EventWriter(StreamHead head) : head_{response_id(head.id), head.created_unix_s, std::move(head.model)} {}
+  explicit EventWriter(StreamHead head)
+      : echo_(head.request), head_{response_id(head.id), head.created_unix_s, std::move(head.model), echo_} {}
 
   void start(std::string& out) override {
     const ResponseEnd begun{.status = "in_progress"};
@@ -51,6 +52,7 @@ class EventWriter final : public StreamWriter {
     if (items_.empty()) open_part(false, out);
     ResponseEnd end = end_of(tail.finish, refused_);
     end.usage = &tail.usage;
+    end.service_tier = tail.service_tier;
     if (end.status == "incomplete") mark_cut();
     close_thought(out);
     close_message(out);
@@ -294,6 +296,7 @@ class EventWriter final : public StreamWriter {
     done(index, out);
   }
 
+  ResponseEcho echo_;
   ResponseHead head_;
   std::uint64_t sequence_number_ = 0;
   std::vector<OutputItem> items_;
