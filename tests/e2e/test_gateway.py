@@ -303,6 +303,11 @@ class BadInput(GatewayCase):
             self.assertEqual(gateway.request("GET", "/v1/models")[0], 401)
             listed = json.loads(gateway.request("GET", "/v1/models", headers=good)[2])["data"]
             self.assertEqual([model["id"] for model in listed], ["fine"])
+            for headers in ({}, good):
+                status, _, data = gateway.request("GET", "/readyz", headers=headers)
+                self.assertEqual((status, json.loads(data)), (200, {"status": "ready", "ready": True}))
+            told = json.loads(gateway.request("GET", "/admin/status", admin=True)[2])
+            self.assertEqual(sorted(told["routes"]), ["fine", "other", "with-tool"])
         finally:
             gateway.close()
 
@@ -345,9 +350,14 @@ class StartUp(unittest.TestCase):
             self.assertEqual(gateway.chat("r", "What is 2 + 2?")[0], 200)
             status, _, data = gateway.chat("r", "Tell me a story")
             self.assertEqual(status, 503, data)
-            ready = json.loads(gateway.request("GET", "/readyz")[2])
-            self.assertFalse(ready["ready"])
-            self.assertIn("/nonexistent/model.gguf", ready["children"][0]["error"])
+            status, _, data = gateway.request("GET", "/readyz")
+            ready = json.loads(data)
+            self.assertEqual((status, ready["status"], ready["ready"]), (503, "not ready", False))
+            self.assertEqual(ready["routes"], {"r": {"targets": 2, "up": 1}})
+            self.assertEqual(ready["children"], [{"name": "p", "state": "failed", "restarts": 0}])
+            told = json.loads(gateway.request("GET", "/admin/status", admin=True)[2])["children"][0]
+            self.assertIn("/nonexistent/model.gguf", told["error"])
+            self.assertIn("process", told)
         finally:
             gateway.close()
 
@@ -356,8 +366,8 @@ class StartUp(unittest.TestCase):
                           "providers: {p: {model_file: /bin/true, sha256: '%s'}}\n"
                           "routes: [{name: r, targets: [m]}]\n" % ("0" * 64))
         try:
-            ready = json.loads(gateway.request("GET", "/readyz")[2])
-            self.assertRegex(ready["children"][0]["error"], "GGUF|SHA-256")
+            told = json.loads(gateway.request("GET", "/admin/status", admin=True)[2])
+            self.assertRegex(told["children"][0]["error"], "GGUF|SHA-256")
         finally:
             gateway.close()
 

@@ -6,11 +6,11 @@ import json
 import unittest
 
 import openai
-from rig import Gateway, Upstream, frames
+from rig import Gateway, Upstream, frames, routes_config
 
 SPOKEN = {"openai": "/v1", "anthropic": "", "responses": "/v1"}
 COMMANDS = ["ok", "tools", "reason", "refuse", "json", "cached", "length", "error-in-200", "late-error", "status-429",
-            "echo"]
+            "echo", "echo-headers"]
 
 
 def config(port):
@@ -130,6 +130,54 @@ class Protocols(unittest.TestCase):
         self.assertEqual(json.loads(data)["error"]["param"], "logit_bias")
         self.assertEqual(self.ask("openai", "strict")[0], 200)
 
+    def test_thoughts_of_others_do_not_bar_the_way_to_a_target_of_the_clients_own_protocol(self):
+        """A conversation that one target began goes on with another one that speaks what the client speaks."""
+        hello = {"role": "user", "content": "hello"}
+        thinking = {"max_tokens": 3000, "thinking": {"type": "enabled", "budget_tokens": 1200}}
+        for began in ("openai", "anthropic"):
+            _, _, data = self.ask("anthropic", f"{began}-reason", **thinking)
+            said = json.loads(data)["content"]
+            self.assertEqual([block["type"] for block in said], ["thinking", "text"], began)
+            _, headers, data = self.ask("anthropic", "anthropic-echo", **thinking,
+                                        messages=[hello, {"role": "assistant", "content": said}, hello])
+            seen = json.loads(json.loads(data)["content"][0]["text"])["messages"]
+            own = began == "anthropic"
+            self.assertEqual(seen[1]["content"], said if own else said[1:], began)
+            self.assertEqual("messages[1].content[0]" in headers.get("x-thalamus-loss", ""), not own, began)
+        for began in ("openai", "anthropic"):
+            _, _, data = self.ask("responses", f"{began}-reason", include=["reasoning.encrypted_content"])
+            said = json.loads(data)["output"]
+            self.assertEqual([item["type"] for item in said], ["reasoning", "message"], began)
+            _, headers, data = self.ask("responses", "responses-echo", input=[hello] + said + [hello])
+            seen = json.loads(json.loads(data)["output"][0]["content"][0]["text"])["input"]
+            self.assertEqual([item.get("type") for item in seen[1:-1]], ["message"], began)
+            self.assertIn("input[1]", headers["x-thalamus-loss"], began)
+
+    def test_clients_of_messages_get_thoughts_only_where_they_ask_for_them(self):
+        for spoken in ("openai", "responses"):
+            for asked in ({}, {"thinking": {"type": "adaptive"}}):
+                _, _, data = self.ask("anthropic", f"{spoken}-reason", **asked)
+                kinds = [block["type"] for block in json.loads(data)["content"]]
+                self.assertEqual(kinds, ["thinking", "text"] if asked else ["text"], spoken)
+                _, _, data = self.ask("anthropic", f"{spoken}-reason", stream=True, **asked)
+                self.assertEqual("thinking_delta" in data.decode(), bool(asked), spoken)
+
+    def test_betas_go_on_within_a_protocol_and_are_told_elsewhere(self):
+        body = json.dumps({"model": "anthropic-echo-headers", "max_tokens": 9,
+                           "messages": [{"role": "user", "content": "hello"}]})
+        beta = {"content-type": "application/json", "anthropic-beta": "context-management-2025-06-27,other-1"}
+        _, headers, data = self.gateway.request("POST", "/v1/messages", body, beta)
+        self.assertIn("anthropic-beta: context-management-2025-06-27,other-1\n", json.loads(data)["content"][0]["text"])
+        self.assertNotIn("x-thalamus-loss", headers)
+        _, headers, data = self.gateway.request("POST", "/v1/messages", body.replace("anthropic-", "openai-"), beta)
+        self.assertNotIn("beta", json.loads(data)["content"][0]["text"])
+        self.assertIn('"header anthropic-beta";reason=', headers["x-thalamus-loss"])
+        status, _, data = self.gateway.request(
+            "POST", "/v1/chat/completions", json.dumps({"model": "strict", "messages": [{"role": "user",
+                                                                                        "content": "hello"}]}),
+            {"content-type": "application/json", "openai-beta": "assistants=v2"})
+        self.assertEqual((status, json.loads(data)["error"]["param"]), (400, "openai-beta"), data)
+
     def test_tokens_are_counted_without_asking_anybody(self):
         body = {"model": "openai-ok", "messages": [{"role": "user", "content": "How many words are in this sentence?"}]}
         status, _, data = self.post("/v1/messages/count_tokens", body)
@@ -137,6 +185,28 @@ class Protocols(unittest.TestCase):
         self.assertTrue(5 <= json.loads(data)["input_tokens"] <= 20, data)
         status, _, data = self.post("/v1/messages/count_tokens", {"model": "x"})
         self.assertEqual((status, json.loads(data)["type"]), (400, "error"))
+
+    def test_tokens_are_counted_of_models_that_there_are(self):
+        body = {"model": "absent", "max_tokens": 5, "messages": [{"role": "user", "content": "hello"}]}
+        told = []
+        for path in ("/v1/messages", "/v1/messages/count_tokens"):
+            status, _, data = self.post(path, body)
+            self.assertEqual(status, 404, data)
+            told.append(json.loads(data)["error"])
+        self.assertEqual(told[0], told[1])
+        self.assertIn("the model 'absent' is neither a route nor a target", told[1]["message"])
+
+    def test_tokens_are_counted_of_models_that_the_key_may_use(self):
+        keys = "keys:\n  - { name: team, key: sk-team-secret-key, routes: [mine] }\n"
+        gateway = Gateway(routes_config(self.upstream.port, {"mine": ["ok"], "theirs": ["ok"]}, keys))
+        try:
+            for model, key, expected in (("mine", "sk-team-secret-key", 200), ("theirs", "sk-team-secret-key", 404),
+                                         ("mine", "sk-of-nobody", 401)):
+                body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]})
+                status, _, data = gateway.request("POST", "/v1/messages/count_tokens", body, {"x-api-key": key})
+                self.assertEqual(status, expected, data)
+        finally:
+            gateway.close()
 
     def test_models_have_the_shape_that_the_client_reads(self):
         for headers, key in (({}, "object"), ({"anthropic-version": "2023-06-01"}, "has_more")):

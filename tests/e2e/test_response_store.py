@@ -149,6 +149,22 @@ class ResponseStore(unittest.TestCase):
         with self.assertRaises(openai.NotFoundError) as raised:
             list(self.ann.responses.input_items.list(kept.id))
         self.assertIn("'input_items' of a stored response is not offered", raised.exception.message)
+        with self.assertRaises(openai.NotFoundError) as raised:
+            self.ann.responses.cancel(kept.id)
+        self.assertIn("'cancel' of a stored response is not offered", raised.exception.message)
+
+    def test_other_operations_on_responses_are_not_offered(self):
+        for name in ("input_tokens", "compact"):
+            with self.assertRaises(openai.NotFoundError) as raised:
+                self.ann.post(f"/responses/{name}", body={"model": "openai-ok", "input": "hello"}, cast_to=object)
+            self.assertIn(f"POST /v1/responses/{name} is not offered", raised.exception.message)
+            self.assertIn("GET and DELETE /v1/responses/{id}", raised.exception.message)
+
+    def test_a_stored_response_takes_its_two_methods(self):
+        kept = self.ann.responses.create(model="openai-ok", input="hello")
+        for method in ("PUT", "POST"):
+            status, headers, _ = self.gateway.request(method, f"/v1/responses/{kept.id}", "{}")
+            self.assertEqual((status, headers["allow"]), (405, "GET, DELETE"))
 
     def test_fetching_and_deleting(self):
         kept = self.ann.responses.create(model="openai-ok", input="hello")

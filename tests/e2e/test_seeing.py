@@ -1,8 +1,10 @@
 """What operators and clients see of every request: names, timings, counters, access lines. Nothing goes unseen."""
 
+import http.client
 import json
 import re
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -74,11 +76,47 @@ class Seeing(unittest.TestCase):
     def test_what_is_no_http_has_its_line(self):
         with socket.create_connection(("127.0.0.1", self.gateway.port), 5) as raw:
             raw.sendall(b"GET /v1/models?key=sk-not-to-be-seen HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n")
-            self.assertIn(b"400", raw.recv(4096))
-        line = self.lines_of([""])[0]
+            answer = http.client.HTTPResponse(raw)
+            answer.begin()
+            self.assertEqual((answer.status, answer.headers["request-id"]), (400, answer.headers["x-request-id"]))
+            answer.read()
+        name = answer.headers["x-request-id"]
+        self.assertRegex(name, r"^[0-9a-f]{32}$")
+        line = self.lines_of([name])[0]
         self.assertEqual((line["endpoint"], line["status"]), ("malformed", 400))
         self.assertNotIn("sk-not-to-be-seen", self.gateway.stderr())
         self.assertGreater(self.gateway.metric('thalamus_other_requests_total{endpoint="malformed",status="400"}'), 0)
+
+    def refusal(self, text):
+        with socket.create_connection(("127.0.0.1", self.gateway.port), 5) as raw:
+            raw.sendall(text)
+            answer = http.client.HTTPResponse(raw)
+            answer.begin()
+            return answer.status, answer.headers["x-request-id"], json.loads(answer.read())
+
+    def test_what_the_http_layer_refuses_has_a_name(self):
+        large = b"content-length: 99999999999\r\n\r\n"
+        names = []
+        for text, status in ((b"GET /v1/models\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nhost a\r\n\r\n", 400),
+                             (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 99_999 + b"\r\n\r\n", 431),
+                             (b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n" + large, 413),
+                             (b"POST /v1/messages HTTP/1.1\r\nhost: a\r\n" + large, 413)):
+            got, name, body = self.refusal(text)
+            self.assertEqual(got, status, body)
+            self.assertRegex(name, r"^[0-9a-f]{32}$")
+            names.append(name)
+        self.assertEqual(body["request_id"], name, "as Anthropic's errors say it")
+        self.assertEqual(body["type"], "error")
+        asked = subprocess.run(
+            ["curl", "-s", "--http2-prior-knowledge", "-D", "-", "-H", "x: " + "y" * 50_000,
+             f"http://127.0.0.1:{self.gateway.port}/v1/messages"], capture_output=True, text=True, timeout=20)
+        head, _, body = asked.stdout.partition("\n\n" if "\r" not in asked.stdout else "\r\n\r\n")
+        self.assertTrue(head.startswith("HTTP/2 431"), asked.stdout)
+        name = re.search(r"^x-request-id: ([0-9a-f]{32})\r?$", head, re.MULTILINE).group(1)
+        self.assertEqual(json.loads(body)["request_id"], name)
+        names.append(name)
+        self.assertEqual(len(set(names)), len(names))
+        self.assertEqual(sorted(line["request"] for line in self.lines_of(names)), sorted(names))
 
     def test_the_timing_says_where_the_time_went(self):
         _, headers, _ = self.gateway.chat("second")

@@ -5,6 +5,7 @@ with the operator's credentials in them."""
 import http.server
 import json
 import signal
+import socket
 import threading
 import time
 import unittest
@@ -73,7 +74,99 @@ class Secrets(unittest.TestCase):
         self.assertEqual(client.models.retrieve("m/page").id, "m/page")
 
 
+class Caller(threading.Thread):
+    """One connection for each request, until nobody takes it. `silence_s` lies between the connection and its
+    request."""
+
+    def __init__(self, port, path, silence_s):
+        super().__init__(daemon=True)
+        self.port, self.silence_s = port, silence_s
+        self.head = f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode()
+        self.calls = []  # when it was connected, and what it got
+
+    def run(self):
+        while True:
+            try:
+                raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            except OSError:
+                return
+            connected = time.monotonic()
+            with raw:
+                self.calls.append((connected, self.ask(raw)))
+
+    def ask(self, raw):
+        time.sleep(self.silence_s)
+        try:
+            raw.sendall(self.head)
+        except OSError as error:
+            return f"{type(error).__name__} {error}"
+        return self.hear(raw)
+
+    @staticmethod
+    def hear(raw):
+        data = b""
+        try:
+            answer = http.client.HTTPResponse(raw)
+            answer.begin()
+            data = answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException) as error:
+            return f"{type(error).__name__} {error} after {len(data)} bytes"
+
+
 class Stop(unittest.TestCase):
+    def test_whoever_is_connected_before_it_is_answered(self):
+        gateway = Gateway("\n".join([
+            "threads: 2", "providers: { up: { base_url: 'http://127.0.0.1:9/v1' } }",
+            "models: [{ name: m, provider: up }]", "routes: [{ name: r, targets: [m] }]", ""]))
+        self.addCleanup(gateway.close)
+        callers = [Caller(gateway.port, "/v1/models", silence_s) for silence_s in (0, 0, 0, 0.05, 0.2) * 8]
+        for caller in callers:
+            caller.start()
+        time.sleep(0.7)
+        # More than one loop takes at once.
+        queued = [socket.create_connection(("127.0.0.1", gateway.port), timeout=10) for _ in range(200)]
+        began = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        for raw in queued:
+            raw.sendall(callers[0].head)
+        statuses = []
+        for raw in queued:
+            with raw:
+                statuses.append(Caller.hear(raw))
+        self.assertEqual(set(statuses), {200}, statuses)
+        self.assertEqual(gateway.process.wait(10), 0)
+        self.assertLess(time.monotonic() - began, 4)
+        for caller in callers:
+            caller.join()
+        calls = [call for caller in callers for call in caller.calls if call[0] < began]
+        self.assertGreater(len(calls), 100)
+        self.assertEqual({got for _, got in calls}, {200}, [call for call in calls if call[1] != 200])
+
+    def test_a_silent_connection_holds_it_for_a_moment_and_ends_in_order(self):
+        upstream = Upstream()
+        self.addCleanup(upstream.close)
+        gateway = Gateway("\n".join([
+            f"providers: {{ up: {{ base_url: 'http://127.0.0.1:{upstream.port}/v1' }} }}",
+            "models: [{ name: ok, provider: up }]", "routes: [{ name: r, targets: [ok] }]", ""]))
+        self.addCleanup(gateway.close)
+        late = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        late.connect()
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as silent:
+            self.assertEqual(gateway.request("GET", "/healthz")[0], 200)
+            began = time.monotonic()
+            gateway.process.send_signal(signal.SIGTERM)
+            time.sleep(0.7)
+            late.request("POST", "/v1/chat/completions",
+                         json.dumps({"model": "ok", "messages": [{"role": "user", "content": "hello"}]}))
+            answer = late.getresponse()
+            self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"), answer.read())
+            late.close()
+            self.assertEqual(gateway.process.wait(10), 0)
+            self.assertLess(time.monotonic() - began, 4)
+            self.assertEqual(silent.recv(10), b"")
+
     def test_whoever_is_not_answered_in_time_is_told(self):
         upstream = Upstream()
         self.addCleanup(upstream.close)

@@ -171,7 +171,9 @@ class TurnTest : public testing::Test {
   RigRecords records_;
   Shared shared_;
   net::ServerLimits limits_;
-  net::ErrorBody error_body_ = http_error_body;
+  net::ErrorBody error_body_ = [](int status, std::string_view message, std::string_view path) {
+    return named_error_body(status, message, path, {});
+  };
   net::Gate gate_;
   net::Gate upstream_gate_;
   asio::io_context context_{1};

@@ -216,7 +216,9 @@ class TurnRig {
   Telemetry telemetry_;
   Shared shared_;
   net::ServerLimits limits_;
-  net::ErrorBody error_body_ = http_error_body;
+  net::ErrorBody error_body_ = [](int status, std::string_view message, std::string_view path) {
+    return named_error_body(status, message, path, {});
+  };
   net::Gate gate_;
   net::Gate upstream_gate_;
   std::map<std::string, net::Handler, std::less<>> handlers_;

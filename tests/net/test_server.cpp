@@ -333,6 +333,8 @@ TEST(Server, WaitsForASlowReaderOnlyUntilTheWriteTimeout) {
 // --------------------------------------------------------------------------------------------------------
 
 Awaitable<std::string> stop_while_busy(Rig& rig, Stream& idle, Stream& busy, Waiting& waiting) {
+  static_cast<void>(co_await write_text(idle, kPost));
+  EXPECT_EQ(status_of(co_await read_until(idle, "hello")), 200);
   static_cast<void>(co_await write_text(busy, kGet));
   co_await wait_for(waiting.entered);
   EXPECT_EQ(rig.gate.inside(), 2U);
@@ -347,9 +349,10 @@ Awaitable<std::string> stop_while_busy(Rig& rig, Stream& idle, Stream& busy, Wai
 
 TEST(Server, StopsIdleConnectionsAtOnceAndBusyOnesAfterTheirAnswer) {
   Rig rig;
+  rig.limits.stop_patience = Nanoseconds::from_ms(60'000);
   Waiting waiting;
   rig.handler = [&waiting](HttpRequest& request, Responder& responder) {
-    return wait_until_gone(&waiting, request, responder);
+    return request.method == "POST" ? echo(request, responder) : wait_until_gone(&waiting, request, responder);
   };
   const auto idle = rig.connect();
   const auto busy = rig.connect();

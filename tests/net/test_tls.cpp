@@ -149,6 +149,54 @@ TEST(TlsServer, ABadFileChangesNothingAndSaysWhy) {
   EXPECT_EQ(TlsIdentity::load(missing).error().kind, ErrorKind::kEnvironment);
 }
 
+/// The key under a password, as OpenSSL's tools write it: PKCS #8, and the older form of one algorithm.
+std::vector<std::string> protected_forms(const KeyAndCertificate& one) {
+  EVP_PKEY* key = one.key.get();
+  const auto* cipher = EVP_aes_128_cbc();
+  return {
+      pem_of([&](BIO* bio) { return PEM_write_bio_PKCS8PrivateKey(bio, key, cipher, "secret", 6, nullptr, nullptr); }),
+      pem_of([&](BIO* bio) {
+        return PEM_write_bio_PrivateKey_traditional(bio, key, cipher, nullptr, 0, nullptr, const_cast<char*>("secret"));
+      })};
+}
+
+Status status_of_load(const TlsFiles& files) {
+  auto loaded = TlsIdentity::load(files);
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  return {};
+}
+
+TEST(TlsServer, AKeyUnderAPasswordIsRefusedAndNobodyIsAsked) {
+  TlsRig rig;
+  rig.serve_tls();
+  const auto good = make_certificate("localhost", "DNS:localhost", &rig.authority);
+  for (const std::string& form : protected_forms(good)) {
+    ASSERT_NE(form.find("ENCRYPTED"), std::string::npos);
+    rig.write(good);
+    std::ofstream(rig.files.key_file) << form;
+    for (const Status& status : {rig.identity->reload(), status_of_load(rig.files)}) {
+      ASSERT_FALSE(status.has_value());
+      EXPECT_EQ(status.error().kind, ErrorKind::kEnvironment);
+      for (const std::string& part :
+           {rig.files.key_file, std::string("is protected by a password"), std::string("openssl pkey")})
+        EXPECT_NE(status.error().message.find(part), std::string::npos) << status.error().message;
+    }
+  }
+  // No password has been asked for in the certificate's file either.
+  rig.write(good);
+  std::ofstream(rig.files.certificate_file)
+      << "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC," << std::string(32, 'A') << "\n\n"
+      << std::string(64, 'A') << "\n-----END CERTIFICATE-----\n";
+  const Status certificate = rig.identity->reload();
+  ASSERT_FALSE(certificate.has_value());
+  EXPECT_NE(certificate.error().message.find(rig.files.certificate_file + "' is protected by a password"),
+            std::string::npos)
+      << certificate.error().message;
+  EXPECT_EQ(rig.ask().status, 200) << "the old one serves on";
+  rig.stop();
+  EXPECT_TRUE(run_dry(rig.context));
+}
+
 struct ByHand {
   std::string answer;
   bool connected = false;
@@ -254,22 +302,41 @@ TEST(TlsServer, BoundsTheHandshakeAndAnswersNoPlainText) {
   EXPECT_EQ(rig.gate.inside(), 0U);
 }
 
+std::unique_ptr<Stream> connect_plain(TlsRig& rig) {
+  tcp::socket socket(rig.context);
+  socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), rig.listener.port()));
+  return make_tcp_stream(std::move(socket));
+}
 Awaitable<bool> stop_within_a_handshake(TlsRig& rig) {
-  Endpoint plain = rig.endpoint;
-  plain.tls = false;
-  plain.host = "127.0.0.1";
-  auto stream = co_await rig.connector.connect(plain, kNever);
   while (rig.gate.inside() == 0) co_await pause_ms(1);
-  rig.acceptor.close();
   rig.gate.close();
-  co_return co_await wait_until_empty(rig.gate, Nanoseconds::from_ms(1'000));
+  co_return co_await wait_until_empty(rig.gate, Nanoseconds::from_ms(500));
 }
 
-TEST(TlsServer, AStopDoesNotWaitForHandshakes) {
+TEST(TlsServer, AStopWaitsForASilentHandshakeForHalfOfItsPatience) {
   TlsRig rig;
+  rig.limits.stop_patience = Nanoseconds::from_ms(80);
   rig.serve_tls();
+  const auto silent = connect_plain(rig);
+  const Nanoseconds begun = rig.clock.now();
   EXPECT_TRUE(run(rig.context, stop_within_a_handshake(rig)));
+  EXPECT_GE(rig.clock.now() - begun, Nanoseconds::from_ms(35));
   EXPECT_TRUE(run_dry(rig.context));
+}
+
+TEST(TlsServer, AStopServesWhoeverIsInAHandshake) {
+  for (const HttpVersion version : {HttpVersion::kHttp1, HttpVersion::kHttp2}) {
+    TlsRig rig;
+    rig.endpoint.version = version;
+    rig.serve_tls();
+    asio::co_spawn(rig.context, stop_within_a_handshake(rig), asio::detached);
+    const Got got = rig.ask();
+    EXPECT_EQ(got.status, 200) << got.error.message;
+    EXPECT_EQ(got.body, "POST /x? body");
+    rig.client.clear();
+    EXPECT_TRUE(run_dry(rig.context));
+    EXPECT_EQ(rig.gate.inside(), 0U);
+  }
 }
 
 }  // namespace

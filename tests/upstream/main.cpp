@@ -19,6 +19,7 @@
 //   slow-200         answers after 200 ms
 //   drip-50          30 pieces, 50 ms apart
 //   echo             answers with the request body it got
+//   echo-headers     answers with the header fields it got, a line each
 //   usage-null       "usage":null on each frame
 //   flaky-2          503 twice for the same text, then an answer
 //   tools            two calls at once, then their result
@@ -54,6 +55,7 @@ using upstream::Script;
 namespace asio = boost::asio;
 
 constexpr std::chrono::hours kForever{1};
+constexpr Nanoseconds kStopPatience = Nanoseconds::from_ms(250);
 
 net::Headers typed(std::string_view type) {
   net::Headers headers;
@@ -152,6 +154,14 @@ asio::awaitable<void> stream(const wire::Format& format, const core::Request& re
   if (sent) sent = co_await responder.finish();
 }
 
+std::string lines_of(const net::Headers& headers) {
+  std::string out;
+  headers.for_each([&](std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\n");
+  });
+  return out;
+}
+
 const wire::Format* format_at(const std::string& path) {
   const std::string plain = path.substr(0, path.find('?'));
   const wire::Format* found = wire::find_format_at(plain);
@@ -247,8 +257,8 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
   }
   const Watch watch(responder, std::string(request->last_user_text()));
   const auto bearer = http.headers.get("authorization");
-  Script script =
-      upstream::script_of(*request, http.body, bearer ? *bearer : http.headers.get("x-api-key").value_or(""));
+  const std::string told = request->model == "echo-headers" ? lines_of(http.headers) : http.body;
+  Script script = upstream::script_of(*request, told, bearer ? *bearer : http.headers.get("x-api-key").value_or(""));
   if (script.wait.count() > 0) co_await pause(script.wait, responder.client_gone());
   if (script.status != 200) {
     co_await send(responder, script.status, error_body(*format, script), script.retry_after_s);
@@ -266,6 +276,14 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
     if (script.fault == Break::kEmpty) script.answer.text.clear();
     co_await send(responder, 200, format->encode_answer(script.answer));
   }
+}
+
+/// Answers under way are finished where they are short; a script that stalls is cut.
+asio::awaitable<void> stop(asio::io_context& context, net::Gate& gate) {
+  gate.close();
+  const bool empty = co_await net::wait_until_empty(gate, kStopPatience);
+  static_cast<void>(empty);
+  context.stop();
 }
 
 }  // namespace
@@ -288,7 +306,10 @@ int main(int argc, char** argv) {
   const base::SystemClock clock;
   net::Gate gate;
   asio::signal_set signals(context, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code&, int) { context.stop(); });
+  signals.async_wait([&](const boost::system::error_code&, int) {
+    asio::co_spawn(context, stop(context, gate), asio::detached);
+    signals.async_wait([&](const boost::system::error_code&, int) { context.stop(); });
+  });
   asio::co_spawn(context, net::accept_loop(*acceptor, limits, handler, error_body, clock, gate), asio::detached);
   fmt::print("{}\n", listener->port());
   std::fflush(stdout);

@@ -157,7 +157,7 @@ Script script_of(const core::Request& request, std::string_view body, std::strin
     script.message = "This model's maximum context length is 100 tokens";
     script.code = "context_length_exceeded";
   }
-  if (command == "echo") say(script, std::string(body));
+  if (command == "echo" || command == "echo-headers") say(script, std::string(body));
   return script;
 }
 

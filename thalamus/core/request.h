@@ -76,6 +76,7 @@ struct Request {
   std::optional<bool> parallel_tool_calls;
   std::string reasoning_effort;                   ///< "low", "medium", "high" or the provider's own word; empty
   std::optional<std::uint32_t> reasoning_tokens;  ///< budget of thinking; 0: none
+  bool shows_thoughts = true;                     ///< false: the client's protocol gives thoughts only where asked
   std::string user;                               ///< the caller's name of its end user
   bool stream = false;
   bool include_usage = false;  ///< the client asked for the usage chunk of a stream

@@ -25,6 +25,7 @@ struct UpstreamTarget;
 struct CallContext {
   const core::Request& request;
   std::string_view body;       ///< the client's bytes
+  std::string_view betas;      ///< of the client's header for them, see wire::Format::beta_header
   const wire::Format& format;  ///< the client's protocol
   std::string_view decision_id;
   const base::Clock& clock;

@@ -12,6 +12,36 @@
 #include "thalamus/net/digest.h"
 
 namespace thalamus::gateway {
+namespace {
+
+enum class TlsFilesAre : std::uint8_t { kNamed, kLoaded };
+
+Result<Config> parse(std::string_view text, const std::string& name, const EnvLookup& environment,
+                     TlsFilesAre tls_files) {
+  TRY(const YamlNode tree, parse_yaml(text, name));
+  Config config;
+  config.path = name;
+  ConfigMarks marks;
+  Reader reader(name, environment);
+  Fields top(reader, tree, "");
+  if (!reader.good()) return reader.failure();
+  read_server(top, config, marks);
+  read_providers(top, config, marks);
+  read_models(top, config, marks);
+  read_routes(top, config, marks);
+  read_keys(top, config, marks);
+  read_tests(top, config);
+  top.finish();
+  // The checks of the whole take every reference for good.
+  if (reader.good()) check_whole(reader, config, marks);
+  if (tls_files == TlsFilesAre::kLoaded) check_tls_files(reader, config, marks);
+  if (!reader.good()) return reader.failure();
+  config.warnings = reader.take_warnings();
+  return config;
+}
+
+}  // namespace
+
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   unsigned difference = 0;
@@ -60,29 +90,11 @@ Result<Config> load_config(const std::filesystem::path& path, const EnvLookup& e
   if (std::filesystem::is_directory(path, error))
     return fail_at(path.string(), ErrorKind::kInvalidInput, "is a folder; expected a configuration file");
   TRY(const std::string text, base::read_file(path, kConfigBytesMax));
-  return parse_config(text, path.string(), environment);
+  return parse(text, path.string(), environment, TlsFilesAre::kLoaded);
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& name, const EnvLookup& environment) {
-  TRY(const YamlNode tree, parse_yaml(text, name));
-  Config config;
-  config.path = name;
-  ConfigMarks marks;
-  Reader reader(name, environment);
-  Fields top(reader, tree, "");
-  if (!reader.good()) return reader.failure();
-  read_server(top, config, marks);
-  read_providers(top, config, marks);
-  read_models(top, config, marks);
-  read_routes(top, config, marks);
-  read_keys(top, config, marks);
-  read_tests(top, config);
-  top.finish();
-  // The checks of the whole take every reference for good.
-  if (reader.good()) check_whole(reader, config, marks);
-  if (!reader.good()) return reader.failure();
-  config.warnings = reader.take_warnings();
-  return config;
+  return parse(text, name, environment, TlsFilesAre::kNamed);
 }
 
 Status check_model_file(const ManagedModel& model, VerifyDigest verify_digest) {

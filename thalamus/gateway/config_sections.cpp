@@ -100,7 +100,7 @@ void read_response_store(Fields& top, ResponseStoreOptions& limits) {
 }
 
 /// `tls: none`, or a mapping of files.
-void read_tls(Fields& top, std::optional<TlsSettings>& tls) {
+void read_tls(Fields& top, std::optional<TlsSettings>& tls, ConfigMarks& marks) {
   const YamlNode* node = top.get("tls");
   if (node == nullptr) return;
   if (node->kind == YamlKind::kScalar) {
@@ -114,6 +114,9 @@ void read_tls(Fields& top, std::optional<TlsSettings>& tls) {
     fields.path("certificate", settings.certificate);
   if (fields.need("key", "a PEM file: the certificate's private key") != nullptr) fields.path("key", settings.key);
   fields.path("client_ca", settings.client_ca);
+  marks.tls_certificate = fields.mark("certificate");
+  marks.tls_key = fields.mark("key");
+  marks.tls_client_ca = fields.mark("client_ca");
   fields.finish();
   tls = std::move(settings);
 }
@@ -184,7 +187,7 @@ void read_server(Fields& top, Config& config, ConfigMarks& marks) {
   read_address(top, "listen", config.listen, marks.listen);
   read_address(top, "admin", config.admin, marks.admin);
   top.secret("admin_token", config.admin_token);
-  read_tls(top, config.tls);
+  read_tls(top, config.tls, marks);
   top.flag("allow_any_key", config.allow_any_key);
   top.integer("threads", config.threads, 0, 1024);
   config.models_folder = default_models_folder(top.reader());

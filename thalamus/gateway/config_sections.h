@@ -11,8 +11,8 @@ namespace thalamus::gateway {
 
 /// Marks of the entries, in the order of the vectors of Config, for the checks that see the whole.
 struct ConfigMarks {
-  YamlMark listen, admin;
-  std::vector<YamlMark> providers, models, routes, keys;
+  YamlMark listen, admin, tls_certificate, tls_key, tls_client_ca;
+  std::vector<YamlMark> providers, ca_files, models, routes, keys;
 };
 
 void read_server(Fields& top, Config& config, ConfigMarks& marks);
@@ -29,6 +29,8 @@ void read_target_limits(Fields& owner, dispatch::TargetLimits& limits);
 
 /// What parses but cannot be meant, and what must not be served.
 void check_whole(Reader& reader, Config& config, const ConfigMarks& marks);
+/// Certificates, keys and authorities that the configuration names are loaded: what cannot be is a fault at its place.
+void check_tls_files(Reader& reader, const Config& config, const ConfigMarks& marks);
 
 /// A name people and files can hold: letters, digits and `.`, `_`, `-`, also `/`, `:` and `@` where `slashes`.
 enum class Slashes : std::uint8_t { kForbidden, kAllowed };

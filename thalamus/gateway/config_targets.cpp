@@ -212,7 +212,7 @@ void read_dialect(Fields& fields, Provider& provider) {
   provider.extra_body = *std::move(members);
 }
 
-Provider read_provider(Reader& reader, const Config& config, const YamlField& entry) {
+Provider read_provider(Reader& reader, const Config& config, const YamlField& entry, ConfigMarks& marks) {
   Provider provider;
   provider.name = entry.name;
   Fields fields(reader, entry.value, "providers." + entry.name);
@@ -227,6 +227,7 @@ Provider read_provider(Reader& reader, const Config& config, const YamlField& en
   read_dialect(fields, provider);
   read_resilience(fields, provider);
   fields.path("ca_file", provider.ca_file);
+  marks.ca_files.push_back(fields.mark("ca_file"));
   read_managed(fields, config, provider);
   read_spawn(fields, provider);
   read_replicas(fields, provider);
@@ -316,7 +317,7 @@ void read_providers(Fields& top, Config& config, ConfigMarks& marks) {
     return top.error("providers", fmt::format("expected a mapping of names to providers, got {}",
                                               node->kind == YamlKind::kList ? "a list" : "a single value"));
   for (const YamlField& entry : node->fields) {
-    config.providers.push_back(read_provider(top.reader(), config, entry));
+    config.providers.push_back(read_provider(top.reader(), config, entry, marks));
     marks.providers.push_back(entry.mark);
   }
 }

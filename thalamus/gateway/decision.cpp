@@ -145,6 +145,14 @@ bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime&
   return false;
 }
 
+Result<const RouteRuntime*> route_for(const Runtime& runtime, const VirtualKey* key, const std::string& model) {
+  const RouteRuntime* route = runtime.find_route(model);
+  if (route != nullptr && key_allows(runtime.config(), key, *route)) return route;
+  return fail_at("body.model", ErrorKind::kNotFound,
+                 "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
+                 model.substr(0, kShownMax), key == nullptr ? runtime.suggest(model) : std::string());
+}
+
 std::string decision_name(CoreState& core) {
   std::string name;
   name.reserve(32);
@@ -166,11 +174,7 @@ Status prepare(CoreState& core, const Runtime& runtime, const wire::Format& form
   limits.body_bytes_max = config.limits.body_bytes_max;
   limits.depth_max = config.limits.depth_max;
   TRY(request, format.decode(http.body, limits));
-  const RouteRuntime* route = runtime.find_route(request.model);
-  if (route == nullptr || !key_allows(config, key, *route))
-    return fail_at("body.model", ErrorKind::kNotFound,
-                   "the model '{}' is neither a route nor a target of this gateway{}; GET /v1/models lists them",
-                   request.model.substr(0, kShownMax), key == nullptr ? runtime.suggest(request.model) : std::string());
+  TRY(const RouteRuntime* route, route_for(runtime, key, request.model));
   decision.route = route;
   decision.embeddings = format.embeddings();
   decision.decoding = core.shared.clock.now() - begun;

@@ -44,6 +44,11 @@ struct Decision {
 /// Whether a key may use a route; a null key may use all.
 [[nodiscard]] bool key_allows(const Config& config, const VirtualKey* key, const RouteRuntime& route);
 
+/// The route or target that `model` names. kNotFound where there is none, or the key may not use it: in the same words,
+/// and to a key nothing is suggested.
+[[nodiscard]] Result<const RouteRuntime*> route_for(const Runtime& runtime, const VirtualKey* key,
+                                                    const std::string& model);
+
 /// A new decision's name: 32 random hex digits.
 [[nodiscard]] std::string decision_name(CoreState& core);
 

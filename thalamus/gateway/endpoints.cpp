@@ -43,21 +43,24 @@ net::Awaitable<void> wrong_method(PlainRequest& responder, std::string path, std
   co_await send_text(responder, 405, std::move(headers), std::move(body));
 }
 
+/// The request whose tokens are to be counted: of a model that the caller may use.
+Result<core::Request> read_count_tokens(const CoreState& core, const net::HttpRequest& http) {
+  const Runtime& runtime = *core.runtime;
+  TRY(const VirtualKey* key, check_key(runtime.config(), http.headers, core.shared.clock));
+  wire::DecodeLimits limits;
+  limits.body_bytes_max = runtime.config().limits.body_bytes_max;
+  limits.depth_max = runtime.config().limits.depth_max;
+  TRY(core::Request request, wire::decode_count_tokens(http.body, limits));
+  TRY(const RouteRuntime* route, route_for(runtime, key, request.model));
+  static_cast<void>(route);
+  return request;
+}
+
 /// How long a request is, told without asking anybody: an estimate that works for any upstream.
 net::Awaitable<void> count_tokens(CoreState& core, const net::HttpRequest& request, net::Responder& responder,
                                   std::string id) {
   const wire::Format& format = *wire::find_format("anthropic");
-  const Config& config = core.runtime->config();
-  const auto key = check_key(config, request.headers, core.shared.clock);
-  wire::DecodeLimits limits;
-  limits.body_bytes_max = config.limits.body_bytes_max;
-  limits.depth_max = config.limits.depth_max;
-  Result<core::Request> decoded = fail(ErrorKind::kInternal, "not read");
-  if (key) {
-    decoded = wire::decode_count_tokens(request.body, limits);
-  } else {
-    decoded = std::unexpected(key.error());
-  }
+  Result<core::Request> decoded = read_count_tokens(core, request);
   if (!decoded) {
     co_await answer_error(responder, format, decoded.error(), std::move(id));
     co_return;
@@ -78,45 +81,70 @@ std::string_view word(ChildState state) {
   return "unknown";
 }
 
-void write_children(base::JsonWriter& out, const Facts& facts) {
+/// Who asks: the operator sees everything, whoever reaches the main listener no process ids and no paths.
+enum class Asker : std::uint8_t { kClient, kOperator };
+
+void write_children(base::JsonWriter& out, const Facts& facts, Asker asker) {
   out.key("children").begin_array();
   for (const ChildStatus& child : facts.children()) {
     out.begin_object().field("name", child.name).field("state", word(child.state));
-    out.field("process", child.process_id).field("restarts", child.restarts);
-    if (!child.last_error.empty()) out.field("error", child.last_error);
+    if (asker == Asker::kOperator) out.field("process", child.process_id);
+    out.field("restarts", child.restarts);
+    if (asker == Asker::kOperator && !child.last_error.empty()) out.field("error", child.last_error);
     out.end_object();
   }
   out.end_array();
 }
 
-// Ready: not stopping, and every route has a target that is up.
-std::string readiness(const Facts& facts, int& status, std::optional<Nanoseconds> endpoints_at = {}) {
-  const auto runtime = facts.runtime();
-  base::JsonWriter out;
-  bool ready = !facts.stopping();
-  out.begin_object().field("stopping", facts.stopping()).key("routes").begin_object();
-  for (const auto& route : runtime->routes()) {
-    if (!route->listed) continue;
-    std::size_t up = route->tools.size();
-    for (std::size_t i = 0; i < route->model_count; ++i)
-      up += route->policy->state(route->policy_index[i], Nanoseconds{}).healthy ? 1 : 0;
-    const bool models_up = route->model_count == 0 || up > route->tools.size();
-    ready = ready && models_up;
-    out.key(route->name).begin_object().field("targets", static_cast<std::uint64_t>(route->targets.size()));
-    out.field("up", static_cast<std::uint64_t>(up)).end_object();
-  }
-  out.end_object();
-  write_children(out, facts);
-  if (endpoints_at) write_endpoints(out, *runtime, *endpoints_at);
-  out.field("ready", ready).end_object();
-  status = ready ? 200 : 503;
-  return out.take();
+std::size_t models_up(const RouteRuntime& route) {
+  std::size_t up = 0;
+  for (std::size_t i = 0; i < route.model_count; ++i)
+    up += route.policy->state(route.policy_index[i], Nanoseconds{}).healthy ? 1 : 0;
+  return up;
 }
 
+/// Not stopping, and every route has a target that is up.
+bool is_ready(const Facts& facts, const Runtime& runtime) {
+  const auto serves = [](const auto& route) {
+    return !route->listed || route->model_count == 0 || models_up(*route) > 0;
+  };
+  return !facts.stopping() && std::all_of(runtime.routes().begin(), runtime.routes().end(), serves);
+}
+
+void write_targets(base::JsonWriter& out, const Facts& facts, const Runtime& runtime, Asker asker) {
+  out.key("routes").begin_object();
+  for (const auto& route : runtime.routes()) {
+    if (!route->listed) continue;
+    out.key(route->name).begin_object().field("targets", static_cast<std::uint64_t>(route->targets.size()));
+    out.field("up", static_cast<std::uint64_t>(models_up(*route) + route->tools.size())).end_object();
+  }
+  out.end_object();
+  write_children(out, facts, asker);
+}
+
+/// Where keys are configured, the names of routes and servers are for those who hold one: here they are not told.
 net::Awaitable<void> get_ready(const Facts& facts, net::Responder& responder) {
-  int status = 200;
-  std::string body = readiness(facts, status);
+  const auto runtime = facts.runtime();
+  const bool stopping = facts.stopping();
+  const bool ready = is_ready(facts, *runtime);
+  const std::string_view not_ready = stopping ? "stopping" : "not ready";
+  base::JsonWriter out;
+  out.begin_object().field("status", ready ? "ready" : not_ready);
+  if (runtime->config().keys.empty()) write_targets(out, facts, *runtime, Asker::kClient);
+  out.field("ready", ready).end_object();
+  const int status = ready ? 200 : 503;
+  std::string body = out.take();
   co_await send_text(responder, status, json_headers(), std::move(body));
+}
+
+std::string status_text(const Facts& facts, Nanoseconds now) {
+  const auto runtime = facts.runtime();
+  base::JsonWriter out;
+  out.begin_object().field("stopping", facts.stopping());
+  write_targets(out, facts, *runtime, Asker::kOperator);
+  write_endpoints(out, *runtime, now);
+  out.field("ready", is_ready(facts, *runtime)).end_object();
+  return out.take();
 }
 
 net::Awaitable<void> not_found(PlainRequest& responder, std::string method, std::string path) {
@@ -129,11 +157,29 @@ net::Awaitable<void> not_found(PlainRequest& responder, std::string method, std:
   co_await send_text(responder, 404, json_headers(), std::move(body));
 }
 
+constexpr std::string_view kResponses = "/v1/responses/";
+
+/// What OpenAI offers below `/v1/responses` beside the stored responses, and nothing here does.
+bool is_other_operation(const net::HttpRequest& request) noexcept {
+  if (request.method != "POST" || !request.path.starts_with(kResponses)) return false;
+  const std::string_view name = std::string_view(request.path).substr(kResponses.size());
+  return name == "input_tokens" || name == "compact";
+}
+
+net::Awaitable<void> no_such_operation(PlainRequest& responder, std::string path) {
+  const std::string message = fmt::format(
+      "POST {} is not offered; of responses this listener has POST /v1/responses, and GET and DELETE "
+      "/v1/responses/{{id}} of those that are stored",
+      path);
+  std::string body = named_error_body(404, message, path, responder.id());
+  co_await send_text(responder, 404, json_headers(), std::move(body));
+}
+
 Endpoint endpoint_of(std::string_view path) noexcept {
   if (path == "/v1/models" || path.starts_with("/v1/models/")) return Endpoint::kModels;
   if (path == "/v1/messages/count_tokens") return Endpoint::kCountTokens;
   if (path == "/v1/decision") return Endpoint::kDecision;
-  if (path.starts_with("/v1/responses/")) return Endpoint::kResponses;
+  if (path.size() > kResponses.size() && path.starts_with(kResponses)) return Endpoint::kResponses;
   if (path == "/healthz" || path == "/readyz") return Endpoint::kHealth;
   return Endpoint::kOther;
 }
@@ -149,6 +195,11 @@ std::string_view allowed_methods(const std::string& path) {
     case Endpoint::kHealth: return "GET";
     default: return wire::find_format_at(path) != nullptr ? "POST" : "";
   }
+}
+
+/// `/v1/responses/{id}/NAME`: whatever the method, `run_stored_response` says that there is none.
+bool is_below_a_response(const std::string& path) noexcept {
+  return path.starts_with(kResponses) && path.find('/', kResponses.size()) != std::string::npos;
 }
 
 bool allows(std::string_view methods, std::string_view method) {
@@ -168,7 +219,11 @@ net::Awaitable<void> serve_plain(CoreState& core, const Facts& facts, net::HttpR
     co_await not_found(responder, request.method, request.path);
     co_return;
   }
-  if (!allows(allowed, request.method)) {
+  if (is_other_operation(request)) {
+    co_await no_such_operation(responder, request.path);
+    co_return;
+  }
+  if (!allows(allowed, request.method) && !is_below_a_response(request.path)) {
     co_await wrong_method(responder, request.path, std::string(allowed));
     co_return;
   }
@@ -213,14 +268,18 @@ Status check_admin(const Config& config, const net::HttpRequest& request) {
   return fail(ErrorKind::kUnauthorized, "the admin listener asks for `Authorization: Bearer ADMIN_TOKEN`");
 }
 
+bool is_of_a_file(ErrorKind kind) noexcept {
+  return kind == ErrorKind::kNotFound || kind == ErrorKind::kCorrupt || kind == ErrorKind::kEnvironment;
+}
+
 net::Awaitable<void> post_reload(Facts& facts, net::Responder& responder) {
   auto report = co_await facts.reload();
   if (report) {
     co_await send_text(responder, 200, json_headers(), to_json(*report));
   } else {
-    // The place is the operator's own file; that it is missing is no missing path of this listener.
+    // The place is the operator's own file: one that is missing, broken or unreadable is what was given to read.
     Error error{report.error().kind, report.error().text(), {}};
-    if (error.kind == ErrorKind::kNotFound) error.kind = ErrorKind::kInvalidInput;
+    if (is_of_a_file(error.kind)) error.kind = ErrorKind::kInvalidInput;
     co_await send_failure(responder, std::move(error));
   }
 }
@@ -246,8 +305,7 @@ net::Awaitable<void> answer_admin(Shared& shared, Facts& facts, net::HttpRequest
   } else if (request.path == "/healthz") {
     co_await send_text(responder, 200, json_headers(), "{\"ok\":true}");
   } else if (request.path == "/admin/status") {
-    int status = 200;
-    std::string body = readiness(facts, status, shared.clock.now());
+    std::string body = status_text(facts, shared.clock.now());
     co_await send_text(responder, 200, json_headers(), std::move(body));
   } else if (request.path == "/admin/config") {
     net::Headers headers;
@@ -280,10 +338,6 @@ net::Handler admin_handler(CoreState& core, Facts& facts) {
   return [&core, &facts](net::HttpRequest& request, net::Responder& responder) {
     return serve_admin(core, facts, request, responder);
   };
-}
-
-std::string http_error_body(int status, std::string_view message, std::string_view path) {
-  return named_error_body(status, message, path, {});
 }
 
 std::string named_error_body(int status, std::string_view message, std::string_view path, std::string_view id) {

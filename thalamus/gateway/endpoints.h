@@ -30,9 +30,8 @@ class Facts {
 [[nodiscard]] net::Handler main_handler(CoreState& core, const Facts& facts);
 /// GET /metrics, GET /healthz, GET /admin/status, GET /admin/config, POST /admin/reload.
 [[nodiscard]] net::Handler admin_handler(CoreState& core, Facts& facts);
-/// The body of the HTTP layer's own errors, in the shape of the protocol that is spoken at `path`, else in OpenAI's.
-[[nodiscard]] std::string http_error_body(int status, std::string_view message, std::string_view path);
-/// The same of a request that has a name.
+/// The body of an error that no format has made, in the shape of the protocol that is spoken at `path`, else in
+/// OpenAI's. `id` is the request's name.
 [[nodiscard]] std::string named_error_body(int status, std::string_view message, std::string_view path,
                                            std::string_view id);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "thalamus/base/log.h"
 #include "thalamus/net/asio.h"
 
 namespace thalamus::gateway {
@@ -21,6 +22,17 @@ void add_retry_advice(ErrorKind kind, const RetryAdvice& advice, net::Headers& h
       std::max<std::int64_t>(1, advice.after.value_or(Nanoseconds::from_ms(1'000)).value / 1'000'000);
   headers.add("retry-after", fmt::format("{}", (ms + 999) / 1'000));
   headers.add("retry-after-ms", fmt::format("{}", ms));
+}
+
+/// Of files and programs of this machine the operator reads in the log; their paths are not for clients.
+Error for_client(Error error, const std::string& id) {
+  if (error.kind != ErrorKind::kEnvironment && error.kind != ErrorKind::kCorrupt) return error;
+  base::log_error("request {}: {}", id, error.text());
+  error.message =
+      fmt::format("this gateway cannot answer as it is set up; its operator finds the reason in its log{}{}",
+                  id.empty() ? "" : ", under ", id);
+  error.where.clear();
+  return error;
 }
 
 }  // namespace
@@ -49,6 +61,7 @@ void ServerTiming::add(std::string_view what, Nanoseconds duration) {
 
 net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error, std::string id,
                                   RetryAdvice advice, net::Headers headers) {
+  error = for_client(std::move(error), id);
   headers.add("content-type", "application/json");
   if (!id.empty()) add_request_id(id, headers);
   add_retry_advice(error.kind, advice, headers);

@@ -34,7 +34,8 @@ struct RetryAdvice {
 };
 
 /// Status, body and headers of `error`: `x-should-retry` always, `retry-after(-ms)` where waiting may help (a second
-/// where nobody said), the request's name where `id` is not empty. `headers` go with them.
+/// where nobody said), the request's name where `id` is not empty. `headers` go with them. What is wrong with this
+/// machine's files (kEnvironment, kCorrupt) is logged instead of told.
 [[nodiscard]] net::Awaitable<void> answer_error(net::Responder& responder, const wire::Format& format, Error error,
                                                 std::string id = {}, RetryAdvice advice = {},
                                                 net::Headers headers = {});

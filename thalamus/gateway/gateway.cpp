@@ -9,15 +9,16 @@
 #include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "thalamus/base/file.h"
 #include "thalamus/base/log.h"
 #include "thalamus/gateway/plain_request.h"
 #include "thalamus/gateway/response_store.h"
 #include "thalamus/gateway/running_config.h"
+#include "thalamus/gateway/tls_files.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/net/connector.h"
-#include "thalamus/net/tls_identity.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -53,6 +54,7 @@ std::uint64_t system_seed() {
 struct Port {
   std::optional<asio::ip::tcp::acceptor> acceptor;
   net::Handler handler;
+  net::ErrorBody error_body;
   net::Gate gate;
 };
 
@@ -87,8 +89,8 @@ class Gateway::Impl final : public Facts {
     TRY(auto listener, net::Listener::bind(config.listen.host, config.listen.port));
     TRY(auto admin, net::Listener::bind(config.admin.host, config.admin.port));
     if (config.tls) {
-      TRY(identity_, net::TlsIdentity::load(
-                         {config.tls->certificate.string(), config.tls->key.string(), config.tls->client_ca.string()}));
+      tls_contents_ = read_tls_contents(*config.tls);
+      TRY(identity_, net::TlsIdentity::load(tls_files(*config.tls)));
     }
     CHECK_OK(open_records(config.trace));
     CHECK_OK(open_spans(config));
@@ -159,7 +161,9 @@ class Gateway::Impl final : public Facts {
       return std::unexpected(refused(fits.error()));
     auto next = Runtime::make(std::move(*config), running->generation() + 1, sockets_, running.get());
     if (!next) return std::unexpected(refused(next.error()));
+    TlsContents tls_contents;
     if (identity_) {
+      tls_contents = read_tls_contents(*(*next)->config().tls);
       if (const Status read = identity_->reload(); !read) return std::unexpected(refused(read.error()));
     }
     for (const std::string& warning : (*next)->warnings()) report.warnings.push_back(warning);
@@ -174,6 +178,8 @@ class Gateway::Impl final : public Facts {
     report.changes = difference(describe(running->config()), describe((*next)->config()));
     const auto servers = server_changes(*running, **next);
     report.changes.insert(report.changes.end(), servers.begin(), servers.end());
+    const auto certificates = tls_changes(std::exchange(tls_contents_, tls_contents), tls_contents);
+    report.changes.insert(report.changes.end(), certificates.begin(), certificates.end());
     base::log_info("configuration {} is in force: {} lines changed", report.generation, report.changes.size());
     return report;
   }
@@ -244,9 +250,11 @@ class Gateway::Impl final : public Facts {
       TRY(core->main.acceptor, listener.acceptor(core->context));
       core->state.runtime = runtime_;
       core->main.handler = main_handler(core->state, *this);
+      core->main.error_body = telling_error_body(core->state);
       if (i == 0) {
         TRY(core->admin.acceptor, admin.acceptor(core->context));
         core->admin.handler = admin_handler(core->state, *this);
+        core->admin.error_body = telling_error_body(core->state);
       }
       cores_.push_back(std::move(core));
     }
@@ -304,18 +312,16 @@ class Gateway::Impl final : public Facts {
     if (!port.acceptor) return;
     // The admin listener speaks plain HTTP: it is for this machine, or behind a tunnel of the operator's.
     const auto identity = &port == &core.main ? identity_ : nullptr;
-    asio::co_spawn(core.context,
-                   net::accept_loop(*port.acceptor, limits_, port.handler, error_body_, clock_, port.gate, identity),
-                   asio::detached);
+    asio::co_spawn(
+        core.context,
+        net::accept_loop(*port.acceptor, limits_, port.handler, port.error_body, clock_, port.gate, identity),
+        asio::detached);
   }
 
   void close_ports(Core& core) {
     asio::post(core.context, [&core] {
-      for (Port* port : {&core.main, &core.admin}) {
-        boost::system::error_code ignored;
-        if (port->acceptor) port->acceptor->close(ignored);
-        port->gate.close();
-      }
+      // The acceptors close themselves, behind the last connection that waited in them.
+      for (Port* port : {&core.main, &core.admin}) port->gate.close();
     });
   }
 
@@ -378,7 +384,7 @@ class Gateway::Impl final : public Facts {
   GatewayLimits started_;  ///< the limits that the HTTP layer began with
   net::ServerLimits limits_;
   std::shared_ptr<net::TlsIdentity> identity_;  ///< null: plain HTTP
-  net::ErrorBody error_body_ = telling_error_body(shared_);
+  TlsContents tls_contents_;                    ///< of the identity's files; changes under reload_mutex_
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Supervisor> supervisor_;
   std::atomic<bool> stopping_{false};

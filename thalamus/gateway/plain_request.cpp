@@ -58,18 +58,23 @@ void PlainRequest::tell() {
                                                 .total = total}));
 }
 
-net::ErrorBody telling_error_body(Shared& shared) {
-  return [&shared](int status, std::string_view message, std::string_view path) {
-    shared.telemetry.other_request(0, Endpoint::kMalformed, status);
+net::ErrorBody telling_error_body(CoreState& core) {
+  return [&core](int status, std::string_view message, std::string_view path) {
+    const Shared& shared = core.shared;
+    const std::string id = decision_name(core);
+    shared.telemetry.other_request(core.index, Endpoint::kMalformed, status);
     if (shared.access_log)
       base::log_info("{}", access_line(PlainSummary{.arrived_unix_ns = shared.clock.unix_ns(),
-                                                    .request_id = {},
+                                                    .request_id = id,
                                                     .method = {},
                                                     .path = path,
                                                     .endpoint = label(Endpoint::kMalformed),
                                                     .status = status,
                                                     .total = {}}));
-    return http_error_body(status, message, path);
+    net::Headers headers;
+    headers.add("x-request-id", id);
+    headers.add("request-id", id);
+    return net::ErrorAnswer(named_error_body(status, message, path, id), std::move(headers));
   };
 }
 

@@ -38,7 +38,8 @@ class PlainRequest final : public net::Responder {
   int status_;
 };
 
-/// The HTTP layer's own errors (see `http_error_body`), each counted and with its access line. Any core's thread.
-[[nodiscard]] net::ErrorBody telling_error_body(Shared& shared);
+/// The HTTP layer's own errors on one core: each has a name as any other request, is counted and has its access line.
+/// `core` outlives it.
+[[nodiscard]] net::ErrorBody telling_error_body(CoreState& core);
 
 }  // namespace thalamus::gateway

@@ -160,7 +160,10 @@ net::Headers answer_headers(const TurnState& turn, const RunningCall& running) {
 /// Of the session, or of what every turn of a long conversation begins with; nothing where there is no choice.
 std::optional<std::uint64_t> affinity_of(const TurnState& turn, const UpstreamTarget& target) {
   constexpr std::size_t kPiecesMax = 8;
-  if (target.controls->endpoints->size() < 2) return {};
+  const dispatch::EndpointSet& endpoints = *target.controls->endpoints;
+  if (endpoints.size() < 2) return {};
+  const std::string& session = turn.decision.contract.session;
+  if (!session.empty()) return dispatch::affinity_of(session, {}, endpoints.affinity_prefix_bytes());
   std::array<std::string_view, kPiecesMax> pieces;
   std::size_t count = 0;
   std::size_t bytes = 0;
@@ -173,8 +176,7 @@ std::optional<std::uint64_t> affinity_of(const TurnState& turn, const UpstreamTa
     }
     begins = begins && message.role != core::Role::kUser;
   }
-  return dispatch::affinity_of(turn.decision.contract.session, {std::span(pieces).first(count), bytes},
-                               target.controls->endpoints->affinity_prefix_bytes());
+  return dispatch::affinity_of({}, {std::span(pieces).first(count), bytes}, endpoints.affinity_prefix_bytes());
 }
 
 dispatch::PlanRest rest_of_plan(const TurnState& turn, std::uint16_t target) {
@@ -183,11 +185,17 @@ dispatch::PlanRest rest_of_plan(const TurnState& turn, std::uint16_t target) {
                                                      : dispatch::PlanRest::kMoreTargets;
 }
 
+std::string_view betas_of(const TurnState& turn) {
+  const std::string_view name = turn.format.beta_header();
+  return name.empty() ? name : turn.http.headers.get(name).value_or("");
+}
+
 std::unique_ptr<Call> make_call(TurnState& turn, std::uint16_t target) {
   const RouteRuntime& route = *turn.decision.route;
   CallContext context{
       .request = turn.request,
       .body = turn.http.body,
+      .betas = betas_of(turn),
       .format = turn.format,
       .decision_id = turn.decision.id,
       .clock = turn.core.shared.clock,

@@ -24,6 +24,11 @@ bool is_event_stream(const net::Headers& headers) {
   return type && type->starts_with("text/event-stream");
 }
 
+bool is_thought(core::DeltaKind kind) noexcept {
+  return kind == core::DeltaKind::kReasoning || kind == core::DeltaKind::kReasoningSignature ||
+         kind == core::DeltaKind::kReasoningEncrypted;
+}
+
 bool is_credential_status(int status) noexcept { return status == 401 || status == 402 || status == 403; }
 
 /// What the HTTP client's failure means while an answer is waited for or read.
@@ -79,6 +84,7 @@ net::Awaitable<Status> UpstreamAttempt::begin(const dispatch::EndpointChoice& ch
   net::HttpCall http;
   http.path = spoken_.embeddings() ? std::string(spoken_.endpoints().upstream) : target_.path;
   http.headers = target_.headers[choice.key];
+  if (!translate_ && !context_.betas.empty()) add_betas(http.headers);
   if (!context_.traceparent.empty()) http.headers.set("traceparent", std::string(context_.traceparent));
   http.body = body;
   const Nanoseconds now = context_.clock.now();
@@ -104,6 +110,14 @@ net::Awaitable<Status> UpstreamAttempt::begin(const dispatch::EndpointChoice& ch
     read = co_await read_whole();
   }
   co_return read;
+}
+
+// Behind those that the configuration asks for.
+void UpstreamAttempt::add_betas(net::Headers& headers) const {
+  const std::string name(spoken_.beta_header());
+  const auto configured = headers.get(name);
+  std::string all = configured ? std::string(*configured) + "," : std::string();
+  headers.set(name, all.append(context_.betas));
 }
 
 net::Awaitable<Status> UpstreamAttempt::read_refusal() {
@@ -153,6 +167,7 @@ net::Awaitable<Status> UpstreamAttempt::read_whole() {
   if (translate_) {
     core::Answer& answer = read->answer;
     answer.id = context_.decision_id;
+    if (!context_.request.shows_thoughts) answer.reasoning.clear();
     answer.created_unix_s = context_.clock.unix_ns() / 1'000'000'000;
     body_ = context_.format.encode_answer(answer, context_.body);
   }
@@ -273,7 +288,8 @@ Status UpstreamAttempt::take_event() {
   if (translate_) {
     start_writer(frame);
     if (!frame.service_tier.empty()) service_tier_ = frame.service_tier;
-    for (const core::Delta& delta : deltas_) writer_->write(delta, outgoing_);
+    for (const core::Delta& delta : deltas_)
+      if (context_.request.shows_thoughts || !is_thought(delta.kind)) writer_->write(delta, outgoing_);
     if (ended_) end_translation();
     return {};
   }

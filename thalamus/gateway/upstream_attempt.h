@@ -45,6 +45,7 @@ class UpstreamAttempt {
   net::Awaitable<Status> pump(net::Responder& responder);
   net::Awaitable<void> tell(net::Responder& responder, const Error& failure);
   net::Awaitable<void> drain();
+  void add_betas(net::Headers& headers) const;
   void start_writer(const wire::FrameFacts& frame);
   Status take_event();
   void end_translation();

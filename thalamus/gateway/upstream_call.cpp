@@ -9,6 +9,7 @@
 #include "thalamus/gateway/upstream_attempt.h"
 #include "thalamus/gateway/upstream_target.h"
 #include "thalamus/net/asio.h"
+#include "thalamus/wire/foreign_thoughts.h"
 #include "thalamus/wire/json_splice.h"
 #include "thalamus/wire/translate.h"
 
@@ -18,6 +19,8 @@ namespace {
 namespace asio = boost::asio;
 using dispatch::TargetEvent;
 using dispatch::TargetStep;
+
+constexpr std::string_view kHeader = "header ";
 
 TargetEvent happened(TargetEvent::Kind kind, dispatch::AttemptId attempt = 0) {
   TargetEvent event;
@@ -116,9 +119,29 @@ class UpstreamCall final : public Call {
   // The request as the target takes it.
   Status make_body() {
     if (&context_.format == target_.format || context_.format.embeddings()) {
-      TRY(body_, context_.format.forward(context_.body, {.model = target_.model_id}));
-      return {};
+      CHECK_OK(forward_body());
+    } else {
+      translate_body();
     }
+    if (!context_.strict || facts_.losses.empty()) return {};
+    facts_.client_fault = true;
+    const wire::Loss& first = facts_.losses.front();
+    const bool header = first.path.starts_with(kHeader);
+    return fail_at(header ? first.path : "body." + first.path, ErrorKind::kInvalidInput,
+                   "cannot be said to target '{}', which speaks {}: {}; leave it out, or take `strict` from the route",
+                   target_.name, target_.format->name(), first.reason);
+  }
+
+  // The client's bytes, but for what the gateway itself has put into its conversation.
+  Status forward_body() {
+    const bool thoughts = wire::holds_thoughts(context_.request);
+    const auto mended =
+        thoughts ? wire::without_foreign_thoughts(context_.format.name(), context_.body, facts_.losses) : std::nullopt;
+    TRY(body_, context_.format.forward(mended ? *mended : context_.body, {.model = target_.model_id}));
+    return {};
+  }
+
+  void translate_body() {
     const core::Request* request = &context_.request;
     core::Request weaker;
     if (!target_.takes_reasoning && (!request->reasoning_effort.empty() || request->reasoning_tokens)) {
@@ -129,12 +152,9 @@ class UpstreamCall final : public Call {
       facts_.losses.push_back({"request.reasoning_effort", "the target does not state the ability `reasoning_effort`"});
     }
     body_ = wire::translate(context_.format, context_.body, *request, *target_.format, target_.model_id, facts_.losses);
-    if (!context_.strict || facts_.losses.empty()) return {};
-    facts_.client_fault = true;
-    const wire::Loss& first = facts_.losses.front();
-    return fail_at("body." + first.path, ErrorKind::kInvalidInput,
-                   "cannot be said to target '{}', which speaks {}: {}; leave it out, or take `strict` from the route",
-                   target_.name, target_.format->name(), first.reason);
+    if (!context_.betas.empty())
+      facts_.losses.push_back({std::string(kHeader).append(context_.format.beta_header()),
+                               "features that the target's protocol does not have"});
   }
 
   void set_up(const TargetStep& step) {

@@ -16,7 +16,6 @@
 #include "thalamus/host/unix_socket.h"
 #include "thalamus/net/asio.h"
 #include "thalamus/net/http_server.h"
-#include "thalamus/net/stream_tcp.h"
 #include "thalamus/wire/format.h"
 
 namespace thalamus::host {
@@ -29,8 +28,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr Nanoseconds kFinishPatience = Nanoseconds::from_ms(1'000);  // for answers under way
 constexpr Nanoseconds kCutPatience = Nanoseconds::from_ms(200);       // for those interrupted, then for those cut
 constexpr int kEnginePatienceMs = 400;
+constexpr Nanoseconds kSilencePatience = Nanoseconds::from_ms(500);  // for connections that have not asked yet
 constexpr std::size_t kConnectionsMax = 1'024;
-constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
 std::string error_body(int status, std::string_view message, std::string_view = {}) {
   base::JsonWriter out;
@@ -67,6 +66,7 @@ class Server {
   explicit Server(const ServeOptions& options)
       : options_(options), format_(*wire::find_format("openai")), signals_(context_, SIGTERM, SIGINT) {
     limits_.connections_max = kConnectionsMax;
+    limits_.stop_patience = kSilencePatience;
     if (options_.model_name.empty()) options_.model_name = options.engine.model.stem().string();
   }
 
@@ -102,7 +102,8 @@ class Server {
     if (!options_.unix_socket.empty()) {
       TRY(unix_, UnixSocket::listen(context_, options_.unix_socket));
       announce("unix:" + options_.unix_socket);
-      asio::co_spawn(context_, accept_unix(), asio::detached);
+      asio::co_spawn(context_, net::accept_loop(unix_->acceptor(), limits_, handler_, error_body_, clock_, gate_),
+                     asio::detached);
       return {};
     }
     TRY(auto address, net::parse_address(options_.listen));
@@ -120,26 +121,6 @@ class Server {
     std::fflush(stdout);
   }
 
-  asio::awaitable<void> accept_unix() {
-    asio::steady_timer pause(context_);
-    auto& acceptor = unix_->acceptor();
-    for (;;) {
-      auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
-      if (!acceptor.is_open() || gate_.closed() || error == asio::error::operation_aborted) co_return;
-      if (error) {
-        // Out of descriptors, most likely; the connections in flight will give some back.
-        base::log_warning("accept: {}; pausing", error.message());
-        pause.expires_after(kAcceptPause);
-        co_await pause.async_wait(kAsTuple);
-        continue;
-      }
-      if (gate_.inside() >= limits_.connections_max) continue;
-      auto stream = net::make_unix_stream(std::move(socket), options_.unix_socket);
-      asio::co_spawn(context_, net::serve_connection(std::move(stream), limits_, handler_, error_body_, clock_, gate_),
-                     asio::detached);
-    }
-  }
-
   /// The first signal stops in order, the second at once.
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
@@ -153,9 +134,6 @@ class Server {
   }
 
   asio::awaitable<void> stop() {
-    boost::system::error_code ignored;
-    if (tcp_) tcp_->close(ignored);
-    if (unix_) unix_->acceptor().close(ignored);
     gate_.close();
     bool empty = co_await net::wait_until_empty(gate_, kFinishPatience);
     if (!empty) {

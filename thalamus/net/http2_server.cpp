@@ -63,7 +63,7 @@ Awaitable<void> Http2ServerConnection::run(std::string begun) {
 }
 
 Awaitable<void> Http2ServerConnection::read_all(std::string begun) {
-  if (gate_.closed()) session_.begin_drain(clock_.now());
+  if (gate_.closed()) begin_drain();
   take(begun);
   for (;;) {
     // Deadlines have a timer of their own: a late read would cut a write that is under way.
@@ -156,9 +156,16 @@ void Http2ServerConnection::check_deadlines() {
 void Http2ServerConnection::gate_closed() noexcept {
   if (gone_) return;
   if (close_at_ != kNever) return linger();
-  session_.begin_drain(clock_.now());
+  begin_drain();
   arm_timer();
   kick();
+}
+
+void Http2ServerConnection::begin_drain() {
+  Nanoseconds patience = gate_.patience_left(limits_.stop_patience);
+  // A client that rests answers at once, or is not there.
+  if (session_.rests()) patience = std::min(patience, kLingerAtStop);
+  session_.begin_drain(clock_.now(), patience);
 }
 
 void Http2ServerConnection::gate_aborted() noexcept { stream_->close(); }
@@ -195,17 +202,16 @@ Awaitable<void> Http2ServerConnection::handle(std::shared_ptr<Http2ServerConnect
 
 Awaitable<void> Http2ServerConnection::answer(Http2Responder& responder) {
   Http2Stream& stream = responder.stream();
-  Headers headers;
-  headers.add("Content-Type", "application/json");
+  Refusal refusal{500, "the request was not answered"};
   if (stream.refusal) {
-    const std::string body = error_body_(stream.refusal->status, stream.refusal->message, stream.request.path);
-    static_cast<void>(co_await responder.send(stream.refusal->status, headers, body));
-    co_return;
+    refusal = *stream.refusal;
+  } else {
+    co_await call_handler(responder);
+    if (responder.started() || stream.closed || gone_) co_return;
   }
-  co_await call_handler(responder);
-  if (responder.started() || stream.closed || gone_) co_return;
-  const std::string body = error_body_(500, "the request was not answered", stream.request.path);
-  static_cast<void>(co_await responder.send(500, headers, body));
+  ErrorAnswer error = error_body_(refusal.status, refusal.message, stream.request.path);
+  error.headers.add("Content-Type", "application/json");
+  static_cast<void>(co_await responder.send(refusal.status, error.headers, error.body));
 }
 
 Awaitable<void> Http2ServerConnection::call_handler(Http2Responder& responder) {

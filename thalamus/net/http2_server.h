@@ -42,6 +42,7 @@ class Http2ServerConnection final : public Http2Transport, public Gate::Member {
   [[nodiscard]] Awaitable<void> read_all(std::string begun);
   void take(std::string_view bytes);
   void handle_events();
+  void begin_drain();
   void leave();
   void end_if_finished();
   void linger();

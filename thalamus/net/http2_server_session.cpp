@@ -30,7 +30,6 @@ constexpr std::int32_t kSmallWindowUpdate = 256;
 constexpr std::size_t kHeadTolerance = 4;
 constexpr std::size_t kBodyBytesPerSecond = 64U << 10;
 constexpr std::size_t kBodyReserveMax = 256U << 10;
-constexpr auto kDrainPatience = Nanoseconds::from_ms(1'000);
 constexpr std::array<std::uint8_t, 8> kDrainPing{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
 Nghttp2Option make_options() {
@@ -115,7 +114,7 @@ struct Http2ServerSession::Impl {
   std::size_t continuations = 0;
   Nanoseconds idle_since;
   Nanoseconds block_began = kNever;  ///< of the header block under way
-  Nanoseconds drain_began = kNever;
+  Nanoseconds drain_ends = kNever;
   bool any_request = false;
   bool gone_away = false;
   bool terminated = false;
@@ -138,7 +137,7 @@ int Http2ServerSession::Impl::on_begin_frame(nghttp2_session*, const nghttp2_fra
     case NGHTTP2_WINDOW_UPDATE: break;  // counted by its size
     case NGHTTP2_PING:
       // The answers to pings of ours are bounded by those.
-      if ((head->flags & NGHTTP2_FLAG_ACK) == 0 || self.drain_began == kNever) self.count(self.idle_frames);
+      if ((head->flags & NGHTTP2_FLAG_ACK) == 0 || self.drain_ends == kNever) self.count(self.idle_frames);
       break;
     default: self.count(self.idle_frames);
   }
@@ -277,7 +276,7 @@ int Http2ServerSession::Impl::on_frame(nghttp2_session*, const nghttp2_frame* fr
       if (frame->window_update.window_size_increment < kSmallWindowUpdate) self.count(self.idle_frames);
       return 0;
     case NGHTTP2_PING:
-      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && self.drain_began != kNever) self.go_away();
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && self.drain_ends != kNever) self.go_away();
       return 0;
     default: return 0;
   }
@@ -448,10 +447,9 @@ void Http2ServerSession::produce(std::string& out, std::size_t bytes_max) {
 // ---- time and ending
 // -------------------------------------------------------------------------------------------------
 
-void Http2ServerSession::begin_drain(Nanoseconds now) {
-  if (impl_->drain_began != kNever) return;
-  impl_->drain_began = now;
-  if (impl_->streams.empty()) return impl_->go_away();
+void Http2ServerSession::begin_drain(Nanoseconds now, Nanoseconds patience) {
+  if (impl_->drain_ends != kNever) return;
+  impl_->drain_ends = later(now, patience);
   // What the client sends before it hears of this is served; its answer to the ping says that it has heard.
   nghttp2_submit_shutdown_notice(impl_->session.get());
   nghttp2_submit_ping(impl_->session.get(), NGHTTP2_FLAG_NONE, kDrainPing.data());
@@ -461,8 +459,7 @@ Nanoseconds Http2ServerSession::deadline() const noexcept {
   if (impl_->terminated) return kNever;
   Nanoseconds nearest = impl_->idle_deadline();
   if (impl_->block_began != kNever) nearest = std::min(nearest, later(impl_->block_began, impl_->limits.head_timeout));
-  if (impl_->drain_began != kNever && !impl_->gone_away)
-    nearest = std::min(nearest, later(impl_->drain_began, kDrainPatience));
+  if (!impl_->gone_away) nearest = std::min(nearest, impl_->drain_ends);
   if (impl_->receiving == 0) return nearest;
   for (const auto& [id, stream] : impl_->streams)
     if (stream->phase == Http2Stream::Phase::kBody) nearest = std::min(nearest, impl_->body_deadline(*stream));
@@ -474,7 +471,7 @@ void Http2ServerSession::expire(Nanoseconds now) {
   if (now >= impl_->idle_deadline()) impl_->go_away();
   if (impl_->block_began != kNever && now >= later(impl_->block_began, impl_->limits.head_timeout))
     impl_->terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-  if (impl_->drain_began != kNever && now >= later(impl_->drain_began, kDrainPatience)) impl_->go_away();
+  if (now >= impl_->drain_ends) impl_->go_away();
   if (impl_->receiving == 0) return;
   for (const auto& [id, stream] : impl_->streams)
     if (stream->phase == Http2Stream::Phase::kBody && now >= impl_->body_deadline(*stream))
@@ -489,5 +486,9 @@ bool Http2ServerSession::finished() const noexcept {
 }
 
 std::size_t Http2ServerSession::streams() const noexcept { return impl_->streams.size(); }
+
+bool Http2ServerSession::rests() const noexcept {
+  return impl_->any_request && impl_->streams.empty() && impl_->running == 0;
+}
 
 }  // namespace thalamus::net

@@ -70,14 +70,17 @@ class Http2ServerSession {
   /// Appends frames until about `bytes_max` of them are there.
   void produce(std::string& out, std::size_t bytes_max);
 
-  /// Tells the client to open no stream; those begun, or begun before it hears this, are served.
-  void begin_drain(Nanoseconds now);
+  /// Tells the client to open no stream; those begun, or begun before it hears this, are served. A client that does not
+  /// say that it has heard is given `patience`.
+  void begin_drain(Nanoseconds now, Nanoseconds patience = Nanoseconds::from_ms(1'000));
   /// Earliest instant at which `expire` has something to do.
   [[nodiscard]] Nanoseconds deadline() const noexcept;
   void expire(Nanoseconds now);
   /// Nothing will come of this connection any more.
   [[nodiscard]] bool finished() const noexcept;
   [[nodiscard]] std::size_t streams() const noexcept;
+  /// There were requests, and none is under way.
+  [[nodiscard]] bool rests() const noexcept;
 
  private:
   struct Impl;

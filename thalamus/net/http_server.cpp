@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include "thalamus/base/log.h"
 #include "thalamus/net/deadline.h"
@@ -29,7 +30,6 @@ constexpr std::size_t kBodyReserveMax = 256U << 10;
 constexpr std::size_t kBodyBytesPerSecond = 64U << 10;
 constexpr std::size_t kLingerBytesMax = 1U << 20;
 constexpr auto kLinger = Nanoseconds::from_ms(2'000);
-constexpr auto kStopPatience = std::chrono::seconds(1);
 
 asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
@@ -39,12 +39,25 @@ asio::const_buffer to_buffer(std::string_view bytes) noexcept { return {bytes.da
 // ------------------------------------------------------------------------------------------------------------
 
 void Gate::close() noexcept {
+  if (!closed()) state_->closed_at = std::chrono::steady_clock::now();
   state_->closed.store(true, std::memory_order_relaxed);
-  for (Member* member : state_->members) member->gate_closed();
+  for_each_member(&Member::gate_closed);
 }
 void Gate::abort() noexcept {
+  if (!closed()) state_->closed_at = std::chrono::steady_clock::now();
   state_->closed.store(true, std::memory_order_relaxed);
-  for (Member* member : state_->members) member->gate_aborted();
+  for_each_member(&Member::gate_aborted);
+}
+// What a member does may bring further ones, which find the gate closed, or end others.
+void Gate::for_each_member(void (Member::*tell)()) const {
+  const std::vector<Member*> members(state_->members.begin(), state_->members.end());
+  for (Member* member : members)
+    if (state_->members.contains(member)) (member->*tell)();
+}
+Nanoseconds Gate::patience_left(Nanoseconds patience) const noexcept {
+  const auto gone = std::chrono::steady_clock::now() - state_->closed_at;
+  const Nanoseconds left = patience - Nanoseconds{std::chrono::duration_cast<std::chrono::nanoseconds>(gone).count()};
+  return std::max(left, Nanoseconds{patience.value / 10});
 }
 
 Gate::Pass::Pass(Gate& gate, Member* member) : state_(gate.state_), member_(member) {
@@ -55,6 +68,11 @@ Gate::Pass::~Pass() {
   if (member_ != nullptr) state_->members.erase(member_);
   state_->inside.fetch_sub(1, std::memory_order_relaxed);
 }
+
+Gate::Notice::Notice(Gate& gate, Member& member) : state_(gate.state_), member_(&member) {
+  state_->members.insert(member_);
+}
+Gate::Notice::~Notice() { state_->members.erase(member_); }
 
 Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -93,6 +111,7 @@ Awaitable<void> ServerConnection::run() {
     refused = co_await serve_requests();
     if (http2_) {
       phase_ = Phase::kClosing;
+      silence_.reset();
       co_return;
     }
     if (refused) co_await refuse();
@@ -107,6 +126,7 @@ Awaitable<void> ServerConnection::run() {
   }
   phase_ = Phase::kClosing;
   handling_ = false;
+  silence_.reset();
   // An answer that ends with the connection ends in order, which TLS says apart.
   if (answer_ == Answer::kComplete && !write_failed_) stream_->finish_writing();
   stream_->close();
@@ -115,7 +135,7 @@ Awaitable<void> ServerConnection::run() {
 /// True if the connection ends with a refusal that the client shall read.
 Awaitable<bool> ServerConnection::serve_requests() {
   for (;;) {
-    if (gate_.closed()) co_return false;
+    if (gate_.closed()) bound_silence();
     const ReadEnd end = co_await read_request();
     if (end == ReadEnd::kClosed) co_return false;
     if (end == ReadEnd::kRefused) co_return true;
@@ -242,16 +262,21 @@ void ServerConnection::make_room() {
 /// At least one more byte, or 0 at the end.
 Awaitable<Result<std::size_t>> ServerConnection::receive() {
   if (watching_) {
+    if (idles_at_stop()) stream_->interrupt_read();
     Status joined = co_await join_watch(read_deadline());
     if (!joined) co_return std::unexpected(std::move(joined).error());
     if (fresh_) co_return std::size_t{1};
   }
-  if (peer_ended_) co_return std::size_t{0};
-  make_room();
-  auto received =
-      co_await stream_->read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), read_deadline());
-  if (received) end_ += *received;
-  co_return received;
+  for (;;) {
+    // A request that has arrived is served; none is waited for.
+    if (peer_ended_ || (idles_at_stop() && !stream_->interrupt_read())) co_return std::size_t{0};
+    make_room();
+    const auto room = asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
+    auto received = co_await stream_->read_some(room, read_deadline());
+    if (received) end_ += *received;
+    const bool interrupted = !received && received.error().kind == ErrorKind::kTimeout && idles_at_stop();
+    if (!interrupted) co_return received;
+  }
 }
 
 // ---- noticing that the client went
@@ -275,7 +300,7 @@ Awaitable<void> ServerConnection::watch(std::shared_ptr<ServerConnection> self) 
     const auto room = asio::buffer(self->buffer_.data() + self->end_, self->buffer_.size() - self->end_);
     const auto received = co_await self->stream_->read_some(room, kNever);
     if (!received || *received == 0) {
-      self->peer_ended_ = true;
+      self->peer_ended_ = received || received.error().kind != ErrorKind::kTimeout;
       break;
     }
     self->end_ += *received;
@@ -310,10 +335,9 @@ Awaitable<void> ServerConnection::answer() {
   }
   co_await call_handler();
   if (answer_ == Answer::kNone && !write_failed_) {
-    Headers headers;
-    headers.add("Content-Type", "application/json");
-    const std::string body = error_body_(500, "the request was not answered", request_.path);
-    static_cast<void>(co_await send(500, headers, body));
+    ErrorAnswer error = error_body_(500, "the request was not answered", request_.path);
+    error.headers.add("Content-Type", "application/json");
+    static_cast<void>(co_await send(500, error.headers, error.body));
   }
   handling_ = false;
 }
@@ -427,11 +451,10 @@ Awaitable<Status> ServerConnection::put(std::span<const asio::const_buffer> buff
 // ----------------------------------------------------------------------------------------------------------
 
 Awaitable<void> ServerConnection::refuse() {
-  Headers headers;
-  headers.add("Content-Type", "application/json");
   closing_ = true;
-  const std::string body = error_body_(refusal_.status, refusal_.message, request_.path);
-  static_cast<void>(co_await send(refusal_.status, headers, body));
+  ErrorAnswer error = error_body_(refusal_.status, refusal_.message, request_.path);
+  error.headers.add("Content-Type", "application/json");
+  static_cast<void>(co_await send(refusal_.status, error.headers, error.body));
 }
 
 /// Closing with unread bytes in the socket would reset the connection and take the answer from the client.
@@ -449,18 +472,28 @@ Awaitable<void> ServerConnection::linger() {
   }
 }
 
+/// The next request is not there, and the server is stopping.
+bool ServerConnection::idles_at_stop() const noexcept {
+  return phase_ == Phase::kIdle && !first_ && !fresh_ && gate_.closed();
+}
+
+/// What is not a whole request when the stop's patience is over will not become one.
+void ServerConnection::bound_silence() {
+  const std::chrono::nanoseconds left(gate_.patience_left(limits_.stop_patience).value);
+  silence_ = std::make_unique<asio::steady_timer>(executor_, left);
+  silence_->async_wait([self = shared_from_this(), serial = serial_](const boost::system::error_code& error) {
+    if (error || self->silence_ == nullptr || self->serial_ != serial || self->phase_ == Phase::kBody ||
+        self->phase_ == Phase::kHandler)
+      return;
+    self->stream_->finish_writing();
+    self->stream_->close();
+  });
+}
+
 void ServerConnection::gate_closed() noexcept {
-  if (phase_ == Phase::kIdle) {
-    stream_->close();
-  } else if (phase_ == Phase::kHead) {
-    // Half a head: it has a moment to become a request.
-    const auto timer = std::make_shared<asio::steady_timer>(executor_, kStopPatience);
-    timer->async_wait([timer, self = shared_from_this(), serial = serial_](const boost::system::error_code&) {
-      if (self->phase_ == Phase::kHead && self->serial_ == serial) self->stream_->close();
-    });
-  } else if (phase_ == Phase::kClosing) {
-    stream_->close();
-  }
+  if (phase_ == Phase::kBody || phase_ == Phase::kHandler) return;
+  bound_silence();
+  if (idles_at_stop()) stream_->interrupt_read();
 }
 
 void ServerConnection::gate_aborted() noexcept { stream_->close(); }

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +35,8 @@ struct ServerLimits {
   /// Per core and client address (an IPv6 address counts by its /64); 0: no limit. Behind a proxy all clients share
   /// one.
   std::size_t connections_per_address_max = 1'000;
+  /// At a stop: how long connections whose request is not there as a whole may still send it.
+  Nanoseconds stop_patience = Nanoseconds::from_ms(1'000);
   /// Requests at once on one HTTP/2 connection; 0: HTTP/2 is not spoken.
   std::size_t streams_max = 100;
 };
@@ -55,9 +59,16 @@ class Responder {
 
 /// A handler that returns without answering makes the server answer 500.
 using Handler = std::function<Awaitable<void>(HttpRequest&, Responder&)>;
-/// Makes the body of the server's own errors (malformed HTTP, limits): status, message and, where the head was read,
-/// the request's path -> JSON body.
-using ErrorBody = std::function<std::string(int status, std::string_view message, std::string_view path)>;
+/// What an error of the server's own is answered with: a JSON body, and headers beyond those of any JSON answer.
+struct ErrorAnswer {
+  ErrorAnswer(std::string body_given, Headers headers_given = {})  // a body alone is an answer, too
+      : body(std::move(body_given)), headers(std::move(headers_given)) {}
+  std::string body;
+  Headers headers;
+};
+/// Answers the server's own errors (malformed HTTP, limits): status, message and, where the head was read, the
+/// request's path.
+using ErrorBody = std::function<ErrorAnswer(int status, std::string_view message, std::string_view path)>;
 
 /// Everything in flight on one core, so that a stop can tell idle connections to go and wait for zero. All but the
 /// queries belong to the core's thread.
@@ -76,7 +87,9 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  /// Idle connections are closed at once; busy ones finish their answer and say `Connection: close`.
+  /// The accept loops take what the kernel has accepted and close their acceptors. Connections that idle between
+  /// requests are closed; busy ones finish their answer and say `Connection: close`; those whose request is not there
+  /// yet have the limits' patience.
   void close() noexcept;
   /// Closes and cuts every connection: the end of the patience.
   void abort() noexcept;
@@ -84,6 +97,8 @@ class Gate {
 
   [[nodiscard]] std::size_t inside() const noexcept { return state_->inside.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed() const noexcept { return state_->closed.load(std::memory_order_relaxed); }
+  /// What is left of a patience that began with the close; a tenth of it at least.
+  [[nodiscard]] Nanoseconds patience_left(Nanoseconds patience) const noexcept;
   /// Handlers and connections that ended in an exception.
   [[nodiscard]] std::uint64_t failures() const noexcept { return state_->failures.load(std::memory_order_relaxed); }
 
@@ -92,8 +107,10 @@ class Gate {
     std::atomic<std::size_t> inside{0};
     std::atomic<std::uint64_t> failures{0};
     std::atomic<bool> closed{false};
+    std::chrono::steady_clock::time_point closed_at;
     std::unordered_set<Member*> members;
   };
+  void for_each_member(void (Member::*tell)()) const;
 
  public:
   /// Being inside, for as long as this lives; it may outlive the gate. `member` may be null.
@@ -103,6 +120,18 @@ class Gate {
     ~Pass();
     Pass(const Pass&) = delete;
     Pass& operator=(const Pass&) = delete;
+
+   private:
+    std::shared_ptr<State> state_;
+    Member* member_;
+  };
+  /// Hearing of the stop, for as long as this lives, without being inside.
+  class Notice {
+   public:
+    Notice(Gate& gate, Member& member);
+    ~Notice();
+    Notice(const Notice&) = delete;
+    Notice& operator=(const Notice&) = delete;
 
    private:
     std::shared_ptr<State> state_;
@@ -142,11 +171,16 @@ class Listener {
 /// "127.0.0.1:8080", "[::1]:8080", ":8080".
 [[nodiscard]] Result<std::pair<std::string, std::uint16_t>> parse_address(std::string_view text);
 
-/// Accepts until the acceptor is closed; TCP_NODELAY on every socket; spawns serve_connection on the same context. Past
+/// Accepts until the gate closes: then what waits in the kernel's accept queue is taken and served, and the acceptor is
+/// closed. TCP_NODELAY on every socket; spawns serve_connection on the same context. Past
 /// `connections_max` or `connections_per_address_max` a connection gets 503 with Retry-After and is closed (over TLS:
 /// closed without a word). With `identity` every connection begins with a TLS handshake within `head_timeout`.
 [[nodiscard]] Awaitable<void> accept_loop(asio::ip::tcp::acceptor& acceptor, const ServerLimits& limits,
                                           const Handler& handler, const ErrorBody& error_body, const base::Clock& clock,
                                           Gate& gate, std::shared_ptr<TlsIdentity> identity = nullptr);
+/// The same for a Unix socket, where no client has an address.
+[[nodiscard]] Awaitable<void> accept_loop(asio::local::stream_protocol::acceptor& acceptor, const ServerLimits& limits,
+                                          const Handler& handler, const ErrorBody& error_body, const base::Clock& clock,
+                                          Gate& gate);
 
 }  // namespace thalamus::net

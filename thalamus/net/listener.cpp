@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -31,6 +32,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kRefusedAtOnceMax = 256;
 constexpr auto kRefusalPatience = Nanoseconds::from_ms(1'000);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+// Of one acceptor: more than its queue holds, and an end even where clients come as fast as they are taken.
+constexpr int kTakenAtStopMax = 2 * asio::socket_base::max_listen_connections;
 
 std::string shown(const std::string& address, std::uint16_t port) {
   const bool v6 = address.find(':') != std::string::npos;
@@ -131,20 +134,21 @@ namespace {
 Awaitable<void> refuse_connection(std::unique_ptr<Stream> stream, const char* reason, const ErrorBody* error_body,
                                   const base::Clock* clock, Gate* gate) {
   const Gate::Pass pass(*gate);
-  const std::string body = (*error_body)(503, reason, {});
+  const ErrorAnswer error = (*error_body)(503, reason, {});
   std::string head;
   append_status_line(head, 503);
+  if (!append_fields(head, error.headers)) co_return;
   head.append("Content-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: ");
-  append_number(head, body.size());
+  append_number(head, error.body.size());
   head.append("\r\n\r\n");
-  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
+  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(error.body)};
   const Nanoseconds deadline = clock->now() + kRefusalPatience;
   const Status told = co_await stream->write(buffers, deadline);
   if (!told) co_return;
   // What the client has sent must be read, or the close would reset the connection under the answer.
   stream->finish_writing();
   std::array<char, 4096> discarded{};
-  while (!gate->closed()) {
+  for (;;) {
     const auto received = co_await stream->read_some(asio::buffer(discarded), deadline);
     if (!received || *received == 0) co_return;
   }
@@ -212,41 +216,63 @@ Awaitable<void> serve_plain(std::unique_ptr<Stream> stream, Service service, Pla
                             *service.gate);
 }
 
-/// A handshake is inside the gate too, and nothing to wait for when it closes.
-class Handshaking final : public Gate::Member {
+/// A handshake is inside the gate too. A stop gives it half of the patience: the other half is for the request.
+class Handshaking final : public Gate::Member, public std::enable_shared_from_this<Handshaking> {
  public:
-  void gate_closed() noexcept override { cancellation_.cancel(); }
+  Handshaking(const asio::any_io_executor& executor, const Service& service) : service_(service), timer_(executor) {}
+  void gate_closed() noexcept override {
+    const Nanoseconds half{service_.limits->stop_patience.value / 2};
+    timer_.expires_after(std::chrono::nanoseconds(service_.gate->patience_left(half).value));
+    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+      const auto self = weak.lock();
+      if (!error && self != nullptr) self->cancellation_.cancel();
+    });
+  }
   void gate_aborted() noexcept override { cancellation_.cancel(); }
   [[nodiscard]] Cancellation& cancellation() noexcept { return cancellation_; }
 
  private:
+  Service service_;
   Cancellation cancellation_;
+  asio::steady_timer timer_;
 };
 
 Awaitable<Result<std::unique_ptr<Stream>>> shake_hands(tcp::socket socket, Service service) {
-  Handshaking handshaking;
-  const Gate::Pass pass(*service.gate, &handshaking);
+  const auto handshaking = std::make_shared<Handshaking>(socket.get_executor(), service);
+  const Gate::Pass pass(*service.gate, handshaking.get());
+  if (service.gate->closed()) handshaking->gate_closed();
   const auto offers = service.limits->streams_max > 0 ? HttpVersion::kAuto : HttpVersion::kHttp1;
   const Nanoseconds deadline = later(service.clock->now(), service.limits->head_timeout);
-  auto stream =
-      co_await accept_tls(std::move(socket), std::move(service.identity), offers, deadline, handshaking.cancellation());
+  auto stream = co_await accept_tls(std::move(socket), std::move(service.identity), offers, deadline,
+                                    handshaking->cancellation());
   co_return stream;
 }
 
 Awaitable<void> serve_tls(tcp::socket socket, Service service, Place) {
   auto stream = co_await shake_hands(std::move(socket), service);
   // Scanners and clients that do not trust us fail here all day: not worth a line each.
-  if (!stream || service.gate->closed()) co_return;
+  if (!stream) co_return;
   co_await serve_connection(std::move(*stream), *service.limits, *service.handler, *service.error_body, *service.clock,
                             *service.gate);
+}
+
+void refuse(std::unique_ptr<Stream> stream, const asio::any_io_executor& executor, const char* reason,
+            const Service& service) {
+  asio::co_spawn(executor,
+                 refuse_connection(std::move(stream), reason, service.error_body, service.clock, service.gate),
+                 asio::detached);
+}
+
+/// Why this connection is one too many; null if it is not.
+const char* reason_to_refuse(const Service& service) {
+  const bool full = service.gate->inside() >= service.limits->connections_max;
+  return full ? "too many connections; try again in a second" : nullptr;
 }
 
 void begin_connection(tcp::socket socket, const Service& service, AddressCount& addresses) {
   const auto executor = socket.get_executor();
   const ServerLimits& limits = *service.limits;
-  if (service.gate->inside() >= limits.connections_max + kRefusedAtOnceMax) return;
-  const char* refusal = nullptr;
-  if (service.gate->inside() >= limits.connections_max) refusal = "too many connections; try again in a second";
+  const char* refusal = reason_to_refuse(service);
   Place place;
   error_code error;
   const auto remote = socket.remote_endpoint(error);
@@ -260,33 +286,91 @@ void begin_connection(tcp::socket socket, const Service& service, AddressCount& 
     asio::co_spawn(executor, serve_plain(make_tcp_stream(std::move(socket)), service, std::move(place)),
                    asio::detached);
   } else if (service.identity == nullptr) {
-    asio::co_spawn(
-        executor,
-        refuse_connection(make_tcp_stream(std::move(socket)), refusal, service.error_body, service.clock, service.gate),
-        asio::detached);
+    refuse(make_tcp_stream(std::move(socket)), executor, refusal, service);
   }
 }
+
+void begin_connection(asio::local::stream_protocol::socket socket, const Service& service, AddressCount&) {
+  const auto executor = socket.get_executor();
+  error_code error;
+  const auto here = socket.local_endpoint(error);
+  auto stream = make_unix_stream(std::move(socket), error ? std::string() : here.path());
+  if (const char* refusal = reason_to_refuse(service)) return refuse(std::move(stream), executor, refusal, service);
+  asio::co_spawn(executor, serve_plain(std::move(stream), service, Place()), asio::detached);
+}
+
+/// The loop on one acceptor. A stop takes what the kernel has accepted so far, which closing the acceptor would reset.
+template <class Acceptor>
+class AcceptLoop final : public Gate::Member {
+ public:
+  AcceptLoop(Acceptor& acceptor, Service service)
+      : acceptor_(acceptor),
+        service_(std::move(service)),
+        pause_(acceptor.get_executor()),
+        notice_(*service_.gate, *this) {}
+
+  Awaitable<void> run() {
+    if (service_.gate->closed()) gate_closed();
+    for (;;) {
+      auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
+      // Accepted before the stop, it may be, and heard of afterwards.
+      if (!error) begin(std::move(socket));
+      if (!acceptor_.is_open() || error == asio::error::operation_aborted) co_return;
+      if (!error) continue;
+      // Out of descriptors, most likely; the connections in flight will give some back.
+      base::log_warning("accept: {}; pausing", error.message());
+      pause_.expires_after(kAcceptPause);
+      co_await pause_.async_wait(kAsTuple);
+    }
+  }
+
+  void gate_closed() noexcept override {
+    if (!acceptor_.is_open()) return;
+    error_code error;
+    acceptor_.non_blocking(true, error);
+    for (int taken = 0; taken < kTakenAtStopMax && !error; ++taken) {
+      auto socket = acceptor_.accept(error);
+      if (!error) begin(std::move(socket));
+    }
+    if (error && error != asio::error::would_block && error != asio::error::try_again)
+      base::log_warning("accept: {}; connections that wait are lost by the stop", error.message());
+    // The loop's own accept may have taken one that it has not been told of: the gate is not empty before it was.
+    last_.emplace(*service_.gate);
+    gate_aborted();
+  }
+  void gate_aborted() noexcept override {
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  }
+
+ private:
+  void begin(typename Acceptor::protocol_type::socket socket) {
+    if (service_.gate->inside() < service_.limits->connections_max + kRefusedAtOnceMax)
+      begin_connection(std::move(socket), service_, *addresses_);
+  }
+
+  Acceptor& acceptor_;
+  Service service_;
+  std::shared_ptr<AddressCount> addresses_ = std::make_shared<AddressCount>();
+  asio::steady_timer pause_;
+  std::optional<Gate::Pass> last_;
+  Gate::Notice notice_;
+};
 
 }  // namespace
 
 Awaitable<void> accept_loop(tcp::acceptor& acceptor, const ServerLimits& limits, const Handler& handler,
                             const ErrorBody& error_body, const base::Clock& clock, Gate& gate,
                             std::shared_ptr<TlsIdentity> identity) {
-  const Service service{&limits, &handler, &error_body, &clock, &gate, std::move(identity)};
-  const auto addresses = std::make_shared<AddressCount>();
-  asio::steady_timer pause(acceptor.get_executor());
-  for (;;) {
-    auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
-    if (!acceptor.is_open() || gate.closed() || error == asio::error::operation_aborted) co_return;
-    if (!error) {
-      begin_connection(std::move(socket), service, *addresses);
-      continue;
-    }
-    // Out of descriptors, most likely; the connections in flight will give some back.
-    base::log_warning("accept: {}; pausing", error.message());
-    pause.expires_after(kAcceptPause);
-    co_await pause.async_wait(kAsTuple);
-  }
+  AcceptLoop loop(acceptor, Service{&limits, &handler, &error_body, &clock, &gate, std::move(identity)});
+  co_await loop.run();
+}
+
+Awaitable<void> accept_loop(asio::local::stream_protocol::acceptor& acceptor, const ServerLimits& limits,
+                            const Handler& handler, const ErrorBody& error_body, const base::Clock& clock, Gate& gate) {
+  AcceptLoop loop(acceptor, Service{&limits, &handler, &error_body, &clock, &gate, nullptr});
+  co_await loop.run();
 }
 
 }  // namespace thalamus::net

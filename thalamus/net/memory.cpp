@@ -107,7 +107,7 @@ class MemoryStream final : public Stream {
  public:
   MemoryStream(std::shared_ptr<MemoryShared> shared, std::shared_ptr<MemoryPipe> in, std::shared_ptr<MemoryPipe> out,
                std::string peer)
-      : state_(std::make_shared<State>(std::move(shared), std::move(in), std::move(out))), peer_(std::move(peer)) {}
+      : Stream(std::move(peer)), state_(std::make_shared<State>(std::move(shared), std::move(in), std::move(out))) {}
   ~MemoryStream() override { state_->close(); }
   MemoryStream(const MemoryStream&) = delete;
   MemoryStream& operator=(const MemoryStream&) = delete;
@@ -116,6 +116,7 @@ class MemoryStream final : public Stream {
     const auto state = state_;
     if (auto planned = state->begin_operation("read"); !planned) co_return std::unexpected(planned.error());
     MemoryPipe& pipe = *state->in;
+    state->interrupted = false;
     for (;;) {
       if (state->closed) co_return fail(ErrorKind::kCancelled, "the connection was closed on this side");
       if (pipe.broken) co_return fail(ErrorKind::kUnavailable, "read: connection reset by peer");
@@ -123,7 +124,8 @@ class MemoryStream final : public Stream {
         if (pipe.held() > 0) co_return state->take(buffer);
         if (pipe.ended) co_return std::size_t{0};
       }
-      if (state->over(deadline)) co_return fail(ErrorKind::kTimeout, "the time for this read is over");
+      if (state->over(deadline) || state->interrupted)
+        co_return fail(ErrorKind::kTimeout, "the time for this read is over");
       co_await pipe.reader.wait(state->shared->clock, deadline);
     }
   }
@@ -153,8 +155,12 @@ class MemoryStream final : public Stream {
   }
 
   void finish_writing() noexcept override { state_->end_output(); }
+  bool interrupt_read() noexcept override {
+    state_->interrupted = true;
+    state_->in->reader.wake();
+    return !state_->closed && !state_->shared->stalled && state_->in->held() > 0;
+  }
   void close() noexcept override { state_->close(); }
-  const std::string& peer() const noexcept override { return peer_; }
 
  private:
   struct State {
@@ -217,10 +223,10 @@ class MemoryStream final : public Stream {
     std::size_t read_size_max;
     FailCounter* counter;
     bool closed = false;
+    bool interrupted = false;  ///< the read under way
   };
 
   std::shared_ptr<State> state_;
-  std::string peer_;
 };
 
 MemoryPair make_pair_of_streams(const std::shared_ptr<MemoryShared>& shared) {

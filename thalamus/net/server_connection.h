@@ -55,6 +55,7 @@ class ServerConnection final : public Responder,
   [[nodiscard]] Awaitable<Status> join_watch(Nanoseconds deadline);
   [[nodiscard]] static Awaitable<void> watch(std::shared_ptr<ServerConnection> self);
   [[nodiscard]] Nanoseconds read_deadline() const noexcept;
+  [[nodiscard]] bool idles_at_stop() const noexcept;
   void make_room();
   void begin_request();
 
@@ -64,6 +65,7 @@ class ServerConnection final : public Responder,
   [[nodiscard]] Awaitable<void> call_handler();
   [[nodiscard]] Awaitable<void> refuse();
   [[nodiscard]] Awaitable<void> linger();
+  void bound_silence();
   [[nodiscard]] Status begin_head(int status, const Headers& headers);
   [[nodiscard]] Awaitable<Status> put(std::span<const asio::const_buffer> buffers);
   [[nodiscard]] bool bodyless(int status) const noexcept;
@@ -88,6 +90,7 @@ class ServerConnection final : public Responder,
   Nanoseconds phase_began_{};
   Refusal refusal_;
 
+  std::unique_ptr<asio::steady_timer> silence_;  ///< of a stop
   asio::steady_timer watch_done_;
   bool watching_ = false;
   bool peer_ended_ = false;

@@ -40,7 +40,7 @@ template <class Socket>
 class SocketStream final : public Stream {
  public:
   SocketStream(Socket socket, std::string peer)
-      : state_(std::make_shared<State>(std::move(socket))), peer_(std::move(peer)) {}
+      : Stream(std::move(peer)), state_(std::make_shared<State>(std::move(socket))) {}
   ~SocketStream() override { state_->close(); }
   SocketStream(const SocketStream&) = delete;
   SocketStream& operator=(const SocketStream&) = delete;
@@ -103,8 +103,13 @@ class SocketStream final : public Stream {
       state_->socket.async_shutdown([state = state_](const boost::system::error_code&) {});
     }
   }
+  bool interrupt_read() noexcept override {
+    if (state_->closed) return false;
+    state_->give_up_read();
+    boost::system::error_code error;
+    return state_->socket.lowest_layer().available(error) > 0 && !error;
+  }
   void close() noexcept override { state_->close(); }
-  const std::string& peer() const noexcept override { return peer_; }
 
  private:
   static constexpr bool kPlain = std::is_same_v<typename Socket::lowest_layer_type, Socket> ||
@@ -128,15 +133,15 @@ class SocketStream final : public Stream {
       armed = kNever;
       const Nanoseconds nearest = std::min(read_deadline, write_deadline);
       if (nearest > steady_now()) return arm(nearest);
-      if (write_deadline == kNever) {
-        // Only the read is given up, so that an answer to the silence can still be written.
-        read_timed_out = true;
-        boost::system::error_code ignored;
-        socket.lowest_layer().cancel(ignored);
-        return;
-      }
+      // Only the read is given up, so that an answer to the silence can still be written.
+      if (write_deadline == kNever) return give_up_read();
       timed_out = true;
       close();
+    }
+    void give_up_read() noexcept {
+      read_timed_out = true;
+      boost::system::error_code ignored;
+      socket.lowest_layer().cancel(ignored);
     }
     void close() noexcept {
       if (closed) return;
@@ -165,7 +170,6 @@ class SocketStream final : public Stream {
   };
 
   std::shared_ptr<State> state_;
-  std::string peer_;
 };
 
 }  // namespace thalamus::net

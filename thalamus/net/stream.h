@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "thalamus/base/result.h"
 #include "thalamus/base/units.h"
@@ -31,6 +32,7 @@ inline constexpr Nanoseconds kNever{INT64_MAX};
 /// operations are pending.
 class Stream {
  public:
+  explicit Stream(std::string peer) : peer_(std::move(peer)) {}
   virtual ~Stream() = default;
   /// At least one byte, or 0 at the orderly end.
   [[nodiscard]] virtual Awaitable<Result<std::size_t>> read_some(asio::mutable_buffer buffer, Nanoseconds deadline) = 0;
@@ -38,14 +40,18 @@ class Stream {
   [[nodiscard]] virtual Awaitable<Status> write(std::span<const asio::const_buffer> buffers, Nanoseconds deadline) = 0;
   /// Says to the peer that nothing more will be written (FIN); reading goes on. Best effort.
   virtual void finish_writing() noexcept {}
+  /// Ends a read under way as if its time were over; no write may be under way. True if bytes have arrived that no read
+  /// has taken.
+  virtual bool interrupt_read() noexcept = 0;
   virtual void close() noexcept = 0;
   /// The peer, for people: "127.0.0.1:4711".
-  [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
+  [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
   /// What ALPN agreed on: kHttp1 or kHttp2; kAuto where nothing was negotiated.
   [[nodiscard]] HttpVersion negotiated() const noexcept { return negotiated_; }
   void set_negotiated(HttpVersion version) noexcept { negotiated_ = version; }
 
  private:
+  std::string peer_;
   HttpVersion negotiated_ = HttpVersion::kAuto;
 };
 

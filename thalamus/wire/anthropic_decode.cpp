@@ -84,6 +84,7 @@ class RequestDecoder {
     if (BodyPlaces* const places = notes_.places())
       places->field("reasoning_effort", places->path_of(stated ? "request.effort" : "request.thinking"));
     if (adaptive_ && request_.reasoning_effort.empty()) request_.reasoning_effort = "high";
+    request_.shows_thoughts = adaptive_ || request_.reasoning_tokens.value_or(0) > 0;
     request_.include_usage = true;
     return std::move(request_);
   }

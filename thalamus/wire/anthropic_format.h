@@ -15,6 +15,7 @@ class Anthropic final : public Format {
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> request_headers() const override {
     return {{"anthropic-version", "2023-06-01"}};
   }
+  [[nodiscard]] std::string_view beta_header() const noexcept override { return "anthropic-beta"; }
 
   [[nodiscard]] Result<core::Request> decode(std::string_view body, const DecodeLimits& limits) const override;
   [[nodiscard]] std::string encode_answer(const core::Answer& answer, std::string_view request) const override;

@@ -119,6 +119,9 @@ class Format {
   [[nodiscard]] virtual AuthStyle auth_style() const noexcept { return AuthStyle::kBearer; }
   /// Headers, beside the credential, that the protocol wants on every request: name and value.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> request_headers() const { return {}; }
+  /// The header in which clients ask for features of the protocol that are not common yet: it goes on to upstreams of
+  /// the same protocol. Empty: none.
+  [[nodiscard]] virtual std::string_view beta_header() const noexcept { return {}; }
 
   // The server's side.
   /// kInvalidInput with `where` = "body.messages[2].role" on anything mistyped; kTooLarge past a limit.

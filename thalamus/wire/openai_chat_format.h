@@ -11,6 +11,7 @@ class OpenAiChat final : public Format {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "openai"; }
   [[nodiscard]] Endpoints endpoints() const noexcept override { return {"/v1/chat/completions", "/chat/completions"}; }
+  [[nodiscard]] std::string_view beta_header() const noexcept override { return "openai-beta"; }
 
   [[nodiscard]] Result<core::Request> decode(std::string_view body, const DecodeLimits& limits) const override;
   [[nodiscard]] std::string encode_answer(const core::Answer& answer, std::string_view request) const override;
