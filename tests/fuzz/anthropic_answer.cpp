@@ -8,6 +8,7 @@
 
 #include "thalamus/base/text.h"
 #include "thalamus/wire/format.h"
+#include "thalamus/wire/object_scan.h"
 
 namespace {
 
@@ -32,6 +33,12 @@ void check_answer(const wire::Format& format, std::string_view body) {
   require(again->answer.usage.input == answer.usage.input && again->answer.usage.output == answer.usage.output);
 }
 
+// Clients parse arguments as they come: what there is of them is the begin of an object.
+void check_arguments(const std::string& arguments) {
+  wire::ObjectScan scan;
+  require(scan.feed(arguments) == arguments.size() && !scan.broken() && !scan.is_text());
+}
+
 // Blocks begin and end in turn, whatever the deltas were.
 void check_events(const std::string& stream) {
   wire::SseReader reader;
@@ -40,6 +47,7 @@ void check_events(const std::string& stream) {
   std::uint64_t index = 0;
   bool open = false;
   bool stopped = false;
+  std::string arguments;
   while (reader.next(event)) {
     const auto data = nlohmann::json::parse(event.data, nullptr, false);
     require(data.is_object() && data["type"] == event.event && !stopped);
@@ -47,7 +55,13 @@ void check_events(const std::string& stream) {
     if (event.event == "content_block_start") require(!open);
     if (event.event == "content_block_delta" || event.event == "content_block_stop") require(open);
     open = event.event == "content_block_start" || event.event == "content_block_delta";
-    if (event.event == "content_block_stop") ++index;
+    if (event.event == "content_block_delta" && data["delta"].contains("partial_json"))
+      arguments += data["delta"]["partial_json"].get<std::string>();
+    if (event.event == "content_block_stop") {
+      check_arguments(arguments);
+      arguments.clear();
+      ++index;
+    }
     stopped = event.event == "message_stop";
   }
   require(stopped && reader.rest().empty());

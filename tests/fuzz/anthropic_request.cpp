@@ -1,31 +1,17 @@
 // A messages client's body: what decodes can be forwarded, counted and translated; what is forwarded says the same but
 // for the edits.
 #include <cstdint>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "request_checks.h"
 #include "thalamus/wire/anthropic.h"
 #include "thalamus/wire/format.h"
-#include "thalamus/wire/json_cursor.h"
-#include "thalamus/wire/translate.h"
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// Both trees as another parser reads them. It refuses some texts that the grammar allows: these say nothing.
-void compare_trees(std::string_view body, const std::string& forwarded) {
-  auto expected = nlohmann::json::parse(body, nullptr, false);
-  if (expected.is_discarded()) return;
-  expected["model"] = "upstream-model";
-  expected.erase("thalamus");
-  const auto actual = nlohmann::json::parse(forwarded, nullptr, false);
-  require(!actual.is_discarded() && actual == expected);
-}
+using thalamus::fuzz::require;
 
 // What we write we read, and writing that again gives the same bytes. The first writing leaves out what the protocol
 // refuses, so the second is the first that has to be stable.
@@ -41,19 +27,6 @@ void check_writing(const thalamus::wire::Format& format, const thalamus::core::R
   require(second && format.encode_request(*second, "m") == written);
 }
 
-// Every other protocol takes it, and every loss has a place and a reason.
-void check_translation(const thalamus::wire::Format& format, std::string_view body,
-                       const thalamus::core::Request& request) {
-  for (const std::string& name : thalamus::wire::format_names()) {
-    thalamus::wire::Losses losses;
-    const std::string text =
-        thalamus::wire::translate(format, body, request, *thalamus::wire::find_format(name), "m", losses);
-    // Not by the other parser: it refuses numbers that no double holds.
-    require(thalamus::wire::JsonCursor(text).skip());
-    for (const thalamus::wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -64,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto request = format.decode(body, {});
   const auto forwarded = format.forward(body, edits);
   if (forwarded) {
-    compare_trees(body, *forwarded);
+    fuzz::compare_trees(format, body, *forwarded);
     const auto again = format.forward(*forwarded, edits);
     require(again && *again == *forwarded);
   }
@@ -81,7 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto counted = wire::decode_count_tokens(body, {});
   require(counted && counted->messages.size() == request->messages.size());
   check_writing(format, *request);
-  check_translation(format, body, *request);
+  fuzz::check_translation(format, body, *request);
+  fuzz::check_foreign_thoughts(format, body);
+  fuzz::check_echo(format, body);
   // Whatever the client said, the other protocol's reader understands what becomes of it.
   const wire::Format& other = *wire::find_format("openai");
   const auto chat = other.decode(other.encode_request(*request, "m"), {.depth_max = 512});

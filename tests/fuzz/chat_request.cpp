@@ -1,32 +1,16 @@
 // A client's body: what decodes can be forwarded, and what is forwarded says the same but for the three edits.
 #include <cstdint>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "request_checks.h"
 #include "thalamus/wire/contract.h"
 #include "thalamus/wire/format.h"
-#include "thalamus/wire/json_cursor.h"
-#include "thalamus/wire/translate.h"
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// Both trees as another parser reads them. It refuses some texts that the grammar allows: these say nothing.
-void compare_trees(std::string_view body, const std::string& forwarded) {
-  auto expected = nlohmann::json::parse(body, nullptr, false);
-  if (expected.is_discarded()) return;
-  expected["model"] = "upstream-model";
-  expected.erase("thalamus");
-  if (expected.contains("stream") && expected["stream"] == true) expected["stream_options"]["include_usage"] = true;
-  const auto actual = nlohmann::json::parse(forwarded, nullptr, false);
-  require(!actual.is_discarded());
-  require(actual == expected);
-}
+using thalamus::fuzz::require;
 
 // What we write we read, and writing that again gives the same bytes. The first writing may leave out attachments
 // whose data was not kept, so the second is the first that has to be stable.
@@ -41,19 +25,6 @@ void check_writing(const thalamus::wire::Format& format, const thalamus::core::R
   require(second && format.encode_request(*second, "m") == written);
 }
 
-// Every other protocol takes it, and every loss has a place and a reason.
-void check_translation(const thalamus::wire::Format& format, std::string_view body,
-                       const thalamus::core::Request& request) {
-  for (const std::string& name : thalamus::wire::format_names()) {
-    thalamus::wire::Losses losses;
-    const std::string text =
-        thalamus::wire::translate(format, body, request, *thalamus::wire::find_format(name), "m", losses);
-    // Not by the other parser: it refuses numbers that no double holds.
-    require(thalamus::wire::JsonCursor(text).skip());
-    for (const thalamus::wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -64,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto request = format.decode(body, {});
   const auto forwarded = format.forward(body, edits);
   if (forwarded) {
-    compare_trees(body, *forwarded);
+    fuzz::compare_trees(format, body, *forwarded);
     // The edits are made: making them again changes nothing.
     const auto again = format.forward(*forwarded, edits);
     require(again && *again == *forwarded);
@@ -75,7 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(upstream && upstream->model == edits.model && upstream->messages.size() == request->messages.size());
     require(upstream->last_user_text() == request->last_user_text());
     check_writing(format, *request);
-    check_translation(format, body, *request);
+    fuzz::check_translation(format, body, *request);
+    fuzz::check_foreign_thoughts(format, body);
+    fuzz::check_echo(format, body);
   } else {
     require(!request.error().message.empty() && request.error().where.starts_with("body"));
     const auto error = nlohmann::json::parse(format.encode_error(request.error()), nullptr, false);

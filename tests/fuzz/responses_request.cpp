@@ -1,34 +1,18 @@
 // A client's body of responses and of embeddings: what decodes can be forwarded and says the same then, and what is
 // written from it can be read again.
 #include <cstdint>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "request_checks.h"
 #include "thalamus/wire/embeddings.h"
 #include "thalamus/wire/format.h"
-#include "thalamus/wire/json_cursor.h"
-#include "thalamus/wire/translate.h"
 
 namespace {
 
 using namespace thalamus;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// Both trees as another parser reads them. It refuses some texts that the grammar allows: these say nothing.
-void compare_trees(std::string_view body, const std::string& forwarded) {
-  auto expected = nlohmann::json::parse(body, nullptr, false);
-  if (expected.is_discarded()) return;
-  expected["model"] = "upstream-model";
-  expected.erase("thalamus");
-  const auto actual = nlohmann::json::parse(forwarded, nullptr, false);
-  require(!actual.is_discarded());
-  require(actual == expected);
-}
+using fuzz::require;
 
 // What we write we read, and writing that again gives the same bytes. The first writing leaves out what cannot be said
 // and joins turns, so the second is the first that has to be stable.
@@ -60,17 +44,6 @@ void check_embeddings(std::string_view body) {
           upstream->tokens == request->tokens);
 }
 
-// Every other protocol takes it, and every loss has a place and a reason.
-void check_translation(const wire::Format& format, std::string_view body, const core::Request& request) {
-  for (const std::string& name : wire::format_names()) {
-    wire::Losses losses;
-    const std::string text = wire::translate(format, body, request, *wire::find_format(name), "m", losses);
-    // Not by the other parser: it refuses numbers that no double holds.
-    require(thalamus::wire::JsonCursor(text).skip());
-    for (const wire::Loss& loss : losses) require(!loss.path.empty() && !loss.reason.empty());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -80,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto request = format.decode(body, {});
   const auto forwarded = format.forward(body, edits);
   if (forwarded) {
-    compare_trees(body, *forwarded);
+    fuzz::compare_trees(format, body, *forwarded);
     // The edits are made: making them again changes nothing.
     const auto again = format.forward(*forwarded, edits);
     require(again && *again == *forwarded);
@@ -91,7 +64,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(upstream && upstream->model == edits.model && upstream->messages.size() == request->messages.size());
     require(upstream->last_user_text() == request->last_user_text());
     check_writing(format, *request);
-    check_translation(format, body, *request);
+    fuzz::check_translation(format, body, *request);
+    fuzz::check_foreign_thoughts(format, body);
+    fuzz::check_echo(format, body);
   } else {
     require(!request.error().message.empty() && request.error().where.starts_with("body"));
     require(!nlohmann::json::parse(format.encode_error(request.error()), nullptr, false).is_discarded());

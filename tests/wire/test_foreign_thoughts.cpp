@@ -28,7 +28,9 @@ Mended mended(std::string_view format, const std::string& body) {
   return out;
 }
 
-std::string messages(const std::string& turns, const std::string& members = R"("max_tokens": 64, "temperature": 1.00e-0)") {
+const std::string kMembers = R"("max_tokens": 64, "temperature": 1.00e-0)";
+
+std::string messages(const std::string& turns, const std::string& members = kMembers) {
   return R"({ "model":"m",)" + members + R"(, "messages" : [{"role":"user","content":"q"},)" + turns +
          R"(,{"role":"user","content":"go on"}] })";
 }
@@ -57,9 +59,7 @@ TEST(ForeignThoughts, OthersGoAndAreTold) {
   const Mended one = mended("anthropic", messages(turn({kUnsigned, kText}) + R"(,{"role":"user","content":"more"},)" +
                                                   turn({kForeign, kText, kThought})));
   ASSERT_TRUE(one.body);
-  EXPECT_EQ(*one.body, R"({ "model":"m","max_tokens": 64, "temperature": 1.00e-0, "messages" : [{"role":"user","content":"q"},)" +
-                           turn({kText}) + R"(,{"role":"user","content":"more"},)" + turn({kText, kThought}) +
-                           R"(,{"role":"user","content":"go on"}] })")
+  EXPECT_EQ(*one.body, messages(turn({kText}) + R"(,{"role":"user","content":"more"},)" + turn({kText, kThought})))
       << "number forms, marks and members stay";
   EXPECT_THAT(one.paths, ElementsAre("messages[1].content[0]", "messages[3].content[0]"));
 
