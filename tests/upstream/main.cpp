@@ -259,6 +259,7 @@ asio::awaitable<void> answer(net::HttpRequest& http, net::Responder& responder) 
   const auto bearer = http.headers.get("authorization");
   const std::string told = request->model == "echo-headers" ? lines_of(http.headers) : http.body;
   Script script = upstream::script_of(*request, told, bearer ? *bearer : http.headers.get("x-api-key").value_or(""));
+  if (format->name() == "responses") upstream::prove_as_responses(script);
   if (script.wait.count() > 0) co_await pause(script.wait, responder.client_gone());
   if (script.status != 200) {
     co_await send(responder, script.status, error_body(*format, script), script.retry_after_s);

@@ -137,6 +137,21 @@ bool set_fault(std::string_view command, Script& script) {
 
 }  // namespace
 
+void prove_as_responses(Script& script) {
+  constexpr const char* kName = "rs_scripted";
+  for (core::Part& thought : script.answer.reasoning) {
+    auto detail = std::make_shared<core::PartDetail>();
+    detail->id = kName;
+    detail->encrypted = thought.detail->signature;
+    thought.detail = std::move(detail);
+  }
+  for (core::Delta& delta : script.deltas) {
+    if (delta.kind == core::DeltaKind::kReasoningSignature) delta.kind = core::DeltaKind::kReasoningEncrypted;
+    if (delta.kind == core::DeltaKind::kReasoning || delta.kind == core::DeltaKind::kReasoningEncrypted)
+      delta.id = kName;
+  }
+}
+
 Script script_of(const core::Request& request, std::string_view body, std::string_view credential) {
   const std::string_view command = request.model;
   Script script = plain(request, number_after(command, "ok-", kPieces));

@@ -38,6 +38,9 @@ struct Script {
   std::vector<core::Delta> deltas;  ///< the answer in pieces
 };
 
+/// Its thoughts as a provider of responses proves them: encrypted, and with a name.
+void prove_as_responses(Script& script);
+
 /// The script that the model's name commands; the head of main.cpp lists the commands. `credential` is what the client
 /// sent as its key, in whichever header.
 [[nodiscard]] Script script_of(const core::Request& request, std::string_view body, std::string_view credential);

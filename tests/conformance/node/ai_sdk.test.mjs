@@ -77,8 +77,10 @@ function shared(name, provider) {
       assert.ok(text.includes(PIXEL));
     },
     async reasoning(up) {
-      assert.equal((await ask('reason', up)).reasoningText, 'Let me think.');
-      const result = flow('reason', up);
+      // Messages have thoughts only where they are asked for.
+      const fields = { providerOptions: { anthropic: { thinking: { type: 'enabled', budgetTokens: 1024 } } } };
+      assert.equal((await ask('reason', up, fields)).reasoningText, 'Let me think.');
+      const result = flow('reason', up, fields);
       assert.equal(await result.reasoningText, 'Let me think.');
       assert.equal(await result.text, STREAMED);
     },

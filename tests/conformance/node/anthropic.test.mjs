@@ -93,7 +93,8 @@ features('@anthropic-ai/sdk', {
       assert.deepEqual(message.content.map((b) => b.type), ['thinking', 'text']);
       assert.equal(message.content[0].thinking, 'Let me think.');
       // Chat completions have no place for a proof.
-      if (up !== 'openai') assert.equal(message.content[0].signature, 'c2lnbmVk');
+      const proof = { openai: '', anthropic: 'c2lnbmVk', responses: 'thalamus.1.rs_scripted.c2lnbmVk' }[up];
+      assert.equal(message.content[0].signature, proof);
     }
   },
   async refusal(up) {

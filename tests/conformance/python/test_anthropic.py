@@ -160,7 +160,8 @@ class AnthropicMessages(Conformance):
         self.assertEqual([block.type for block in message.content], ["thinking", "text"])
         self.assertEqual(message.content[0].thinking, "Let me think.")
         if up != "openai":  # chat completions have no place for a proof
-            self.assertEqual(message.content[0].signature, "c2lnbmVk")
+            proof = {"anthropic": "c2lnbmVk", "responses": "thalamus.1.rs_scripted.c2lnbmVk"}[up]
+            self.assertEqual(message.content[0].signature, proof)
         self.assertEqual(texts(message), text)
 
     def feature_refusal(self, up):
