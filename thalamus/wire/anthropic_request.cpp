@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "thalamus/base/json_writer.h"
 #include "thalamus/base/text.h"
@@ -101,16 +102,12 @@ class RequestWriter {
     return last->tool_calls.empty() || std::any_of(last->parts.begin(), last->parts.end(), is_signed_thought);
   }
 
-  // The protocol has no list of those that may be called: the others are not named.
-  bool may_be_called(const core::ToolDefinition& tool) const {
-    const std::vector<std::string>& allowed = request_.allowed_tools;
-    return allowed.empty() || std::find(allowed.begin(), allowed.end(), tool.name) != allowed.end();
-  }
-
   void tools() {
+    // The protocol has no list of those that may be called: the others are not named.
+    const std::unordered_set<std::string_view> allowed(request_.allowed_tools.begin(), request_.allowed_tools.end());
     for (std::size_t i = 0; i < request_.tools.size(); ++i) {
       const core::ToolDefinition& tool = request_.tools[i];
-      if (!may_be_called(tool)) continue;
+      if (!allowed.empty() && !allowed.contains(tool.name)) continue;
       const bool own = !tool.hosted.empty() && is_dated_tool(tool.hosted);
       if (!tool.hosted.empty() && !own) {
         losses_.add_tool(i, tool);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 #include <vector>
 
 #include "thalamus/base/text.h"
@@ -38,17 +39,20 @@ Status check_tool_choice(const core::Request& request, const ToolChoiceWords& wo
   const bool named = request.tool_choice == core::ToolChoice::kNamed;
   const bool required = request.tool_choice == core::ToolChoice::kRequired;
   if ((!named && !required && request.allowed_tools.empty()) || provider_knows_more(request)) return {};
-  std::vector<std::string> names;
-  names.reserve(request.tools.size());
-  for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
+  // Both may have as many elements as a body has room for.
+  std::unordered_set<std::string_view> known;
+  for (const core::ToolDefinition& tool : request.tools) known.insert(tool.name);
   const auto check = [&](const std::string& name, std::string_view place) -> Status {
-    if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+    if (known.contains(name)) return {};
+    std::vector<std::string> names;
+    names.reserve(request.tools.size());
+    for (const core::ToolDefinition& tool : request.tools) names.push_back(tool.name);
     return fail_at(std::string(place), ErrorKind::kInvalidInput, "no tool of `tools` is called {}{}", quoted(name),
                    hint(name, names));
   };
   if (named) return check(request.tool_choice_name, words.name);
   for (const std::string& name : request.allowed_tools) CHECK_OK(check(name, words.choice));
-  if (!required || !names.empty()) return {};
+  if (!required || !known.empty()) return {};
   return fail_at(std::string(words.choice), ErrorKind::kInvalidInput,
                  "\"{}\" demands a call, but there are no `tools`; give some, or leave tool_choice out",
                  words.required);
