@@ -142,14 +142,51 @@ def plain_licence(package, text):
     return ""
 
 
-def pinned_archives():
-    """Name, version, SHA-256 and licence of what set-up fetches beside packages, as its own scripts pin it."""
-    for name, script, licence in (("simdjson", "simdjson.sh", "Apache-2.0"),
-                                  ("llama.cpp (llama-cpp-sys-2)", "llama.sh", "MIT")):
+def pinned_archives(deps):
+    """Executable, name, version, SHA-256, licence and its text of what set-up fetches beside packages, as its own
+    scripts pin it. The text is the one of the archive, which set-up leaves beside what it unpacks below `deps`."""
+    for executable, name, folder, script, licence in (
+            ("thalamus", "simdjson", "simdjson", "simdjson.sh", "Apache-2.0"),
+            ("thalamus-host", "llama.cpp (llama-cpp-sys-2)", "llama-cpp-sys-2", "llama.sh", "MIT")):
         text = (SOURCE / "tools/setup" / script).read_text()
         version = re.search(r"^\w+_version=(\S+)", text, re.M).group(1)
         digest = re.search(r"^\w+_sha256=([0-9a-f]{64})", text, re.M).group(1)
-        yield name, version, digest, licence
+        file = deps / f"{folder}-{version}" / "LICENSE"
+        yield executable, name, version, digest, licence, file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def json_versions(executable):
+    """Of the JSON library (nlohmann): it writes its version into the names of its types, which outlive `strip`. The
+    last number is one digit: behind it the next name's length begins."""
+    return sorted({".".join(number.decode() for number in match.groups())
+                   for match in re.finditer(rb"json_abi_v(\d+)_(\d+)_(\d)", executable)})
+
+
+def mit_text(holders, sample):
+    """The MIT licence of other holders, from the text of a sample of it."""
+    at = sample.find("Permission is hereby granted")
+    return f"MIT License\n\n{holders.strip()}\n\n{sample[at:]}" if holders.strip() and at >= 0 else ""
+
+
+def carried_json(build, deps):
+    """As `pinned_archives`: the copy of that library that llama.cpp compiles from its own tree."""
+    host = build / "thalamus-host"
+    system = version_of("nlohmann-json3-dev")
+    for version in json_versions(host.read_bytes()) if host.exists() else []:
+        if system.startswith(version + "-"):
+            continue
+        folder = next(iter(sorted(deps.glob("llama-cpp-sys-2-*/"))), deps)
+        holders, sample = folder / "nlohmann-json.copyright", folder / "LICENSE"
+        text = ""
+        if holders.is_file() and sample.is_file():
+            text = mit_text(holders.read_text(encoding="utf-8"), sample.read_text(encoding="utf-8"))
+        yield "thalamus-host", "nlohmann-json (in llama.cpp)", version, "", "MIT", text
+
+
+def deps_folder(build):
+    """Where this build found what set-up unpacked."""
+    match = re.search(r"^THALAMUS_DEPS_DIR:PATH=(.+)$", (build / "CMakeCache.txt").read_text(), re.M)
+    return Path(match.group(1))
 
 
 def licence_entry(licence):
@@ -215,10 +252,15 @@ def main():
         head = f"Licence: {licence or 'see below'}\n" + (f"{other_files(others)[0].upper()}{other_files(others)[1:]}\n"
                                                           if others else "")
         notices.append((f"{package} {version}", head + "\n" + (text or "(no copyright file is installed)")))
-    for name, version, digest, licence in pinned_archives():
+    deps = deps_folder(arguments.build)
+    for executable, name, version, digest, licence, text in (*pinned_archives(deps),
+                                                             *carried_json(arguments.build, deps)):
+        if not (arguments.build / executable).exists():
+            continue
+        if not text:
+            sys.exit(f"error: the licence text of {name} {version} is not below {deps}; run tools/setup.sh")
         components.append(component(name, version, digest=digest, licence=licence))
-        notices.append((f"{name} {version}",
-                        f"{licence}. Fetched and pinned by tools/setup; the text is in its archive."))
+        notices.append((f"{name} {version}", f"Licence: {licence}\n\n{text}"))
     main_component = {"type": "application", "name": "thalamus",
                       "version": run("git", "-C", str(SOURCE), "describe", "--always", "--tags").strip() or "unknown",
                       "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(
@@ -226,7 +268,7 @@ def main():
     bill = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
             "metadata": {"component": main_component}, "components": components}
     arguments.out.write_text(json.dumps(bill, indent=1) + "\n")
-    arguments.notices.write_text("".join(f"{'=' * 78}\n{title}\n{'=' * 78}\n{text.rstrip()}\n\n"
+    arguments.notices.write_text(encoding="utf-8", data="".join(f"{'=' * 78}\n{title}\n{'=' * 78}\n{text.rstrip()}\n\n"
                                          for title, text in notices))
     print(f"{len(components)} components in {arguments.out}, notices in {arguments.notices}")
     if unnamed:

@@ -201,7 +201,8 @@ class BadRequests(unittest.TestCase):
     def check_message(self, case, message):
         self.assertLessEqual(len(message), MESSAGE_MAX)
         self.assertTrue(message.isprintable(), message)
-        if case.param is not None:
+        # The path's own model is at no place of a body.
+        if case.param is not None and not (case.path or "").startswith("/v1/models/"):
             header = case.param.startswith("x-")
             place = f"header {case.param}: " if header else f"body.{case.param}: ".replace("body.body", "body")
             self.assertTrue(message.startswith(place), f"{message!r} does not begin with {place!r}")

@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from rig import SOURCE, Gateway, Upstream, routes_config
+from rig import CANARY, SOURCE, Gateway, Upstream, routes_config
 
 DOCUMENT = json.loads((SOURCE / "docs/openapi.json").read_text())
 # What the protocols' own documentation describes.
@@ -23,6 +23,8 @@ def faults(value, schema, place="body"):
                for t in wanted)
     if wanted and not fits:
         return [f"{place}: {value!r} is not {wanted}"]
+    if value not in schema.get("enum", [value]):
+        return [f"{place}: {value!r} is none of {schema['enum']}"]
     found = []
     if isinstance(value, dict):
         properties, other = schema.get("properties", {}), schema.get("additionalProperties", True)
@@ -51,11 +53,12 @@ class OpenApi(unittest.TestCase):
         cls.gateway.close()
         cls.upstream.close()
 
-    def check(self, method, path, expected, body=None, headers=None):
+    def check(self, method, path, expected, body=None, headers=None, gateway=None):
         described = DOCUMENT["paths"][path][method.lower()]
         admin = described["x-listener"] == "admin"
-        status, answered, data = self.gateway.request(method, path, body, headers, admin=admin)
+        status, answered, data = (gateway or self.gateway).request(method, path, body, headers, admin=admin)
         self.assertEqual(status, expected, data)
+        self.assertIn(str(status), described["responses"], f"{method} {path}")
         content = described["responses"][str(status)]["content"]
         kind = answered["content-type"].split(";")[0]
         self.assertIn(kind, content)
@@ -71,6 +74,38 @@ class OpenApi(unittest.TestCase):
             self.check("GET", path, 200)
         self.check("POST", "/admin/reload", 200, b"")
         self.check("POST", "/admin/reload", 403, b"", {"origin": "http://example.org"})
+
+    def test_who_is_asked_for_a_credential_is_as_described(self):
+        keys = {"client": "sk-team-secret-key", "admin": CANARY}
+        self.assertEqual(set(DOCUMENT["components"]["securitySchemes"]), set(keys))
+        gateway = Gateway(f"admin_token: {keys['admin']}\n" + routes_config(
+            self.upstream.port, {"one": ["ok"]}, f"keys:\n  - {{ name: team, key: {keys['client']} }}\n"))
+        body = json.dumps({"model": "one", "messages": [{"role": "user", "content": "hello"}]})
+        try:
+            for path, methods in DOCUMENT["paths"].items():
+                for method, described in methods.items():
+                    with self.subTest(path=path):
+                        schemes = [name for way in described.get("security", []) for name in way]
+                        method, given = method.upper(), body if "requestBody" in described else None
+                        self.check(method, path, 401 if schemes else 200, given, gateway=gateway)
+                        self.assertEqual("401" in described["responses"], bool(schemes))
+                        for name in schemes:
+                            right = {"authorization": "Bearer " + keys[name]}
+                            self.check(method, path, 200, given, right, gateway=gateway)
+        finally:
+            gateway.close()
+
+    def test_a_reload_that_is_refused_is_as_described(self):
+        gateway = Gateway(routes_config(self.upstream.port, {"one": ["ok"]}))
+        text = gateway.config.read_text()
+        try:
+            for wrong, expected in (("models: none\n", 400), (text + "threads: 7\n", 409)):
+                gateway.config.write_text(wrong)
+                self.check("POST", "/admin/reload", expected, gateway=gateway)
+            gateway.config.unlink()
+            self.check("POST", "/admin/reload", 400, gateway=gateway)
+        finally:
+            gateway.close()
 
     def test_every_path_of_the_server_is_described(self):
         said = set()

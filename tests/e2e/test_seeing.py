@@ -3,9 +3,12 @@
 import http.client
 import json
 import re
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -191,6 +194,75 @@ class Seeing(unittest.TestCase):
         import anthropic
         client = anthropic.Anthropic(base_url=f"http://127.0.0.1:{self.gateway.port}", api_key="any")
         self.assertEqual([model.id for model in client.models.list(limit=3)], names, "the client turns the pages")
+
+
+class SeeingTls(unittest.TestCase):
+    """A TLS listener: who fails before a request, and who sends more than is taken."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.upstream = Upstream()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", cls.folder / "key.pem", "-out", cls.folder / "cert.pem", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        cls.gateway = Gateway(
+            f"tls: {{ certificate: {cls.folder}/cert.pem, key: {cls.folder}/key.pem }}\n"
+            "log: { level: debug }\nlimits: { body_bytes: 1000000, head_timeout: 300ms }\n" +
+            routes_config(cls.upstream.port, {"fine": ["ok"]}))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+        cls.upstream.close()
+
+    def counted(self, reason):
+        return self.gateway.metric(f'thalamus_tls_handshake_failures_total{{reason="{reason}"}}')
+
+    def test_who_fails_before_a_request_is_counted_and_told(self):
+        def distrusting():
+            with self.assertRaises(ssl.SSLError):
+                ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
+
+        def plain():
+            raw.sendall(b"GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n")
+            answer = http.client.HTTPResponse(raw)
+            answer.begin()
+            self.assertEqual((answer.status, answer.read()), (400, b"this port speaks TLS: use https\n"))
+
+        for reason, act, text in (("certificate", distrusting, "alert unknown ca"), ("protocol", plain, "http request"),
+                                  ("closed", lambda: None, "stream truncated"),
+                                  ("timeout", lambda: self.assertEqual(raw.recv(1), b""), "took too long")):
+            with self.subTest(reason=reason):
+                before = self.counted(reason)
+                with socket.create_connection(("127.0.0.1", self.gateway.port), 5) as raw:
+                    address = "%s:%d" % raw.getsockname()
+                    act()
+                until = time.monotonic() + 5
+                while self.counted(reason) == before and time.monotonic() < until:
+                    time.sleep(0.02)
+                self.assertEqual(self.counted(reason), before + 1)
+                lines = [line for line in self.gateway.stderr().splitlines() if f"({reason}): {address}: " in line]
+                self.assertEqual(len(lines), 1, lines)
+                self.assertIn(" debug ", lines[0])
+                self.assertIn(text, lines[0])
+
+    @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+    def test_a_body_that_is_too_long_is_told_so_over_both_versions(self):
+        large = self.folder / "large.json"
+        large.write_bytes(b"x" * 1_500_000)
+        for version in ("--http1.1", "--http2"):
+            for length in ([], ["-H", "transfer-encoding: chunked"]):
+                told = subprocess.run(
+                    ["curl", "-sS", version, "--cacert", self.folder / "cert.pem", "--data-binary", f"@{large}",
+                     *length, "-H", "content-type: application/json", "-w", "\n%{http_code}", "-m", "15",
+                     f"https://localhost:{self.gateway.port}/v1/chat/completions"],
+                    capture_output=True, text=True, timeout=20)
+                with self.subTest(version=version, length=length):
+                    self.assertEqual((told.returncode, told.stdout[-4:]), (0, "\n413"), told.stderr)
+                    self.assertIn("1000000 bytes", told.stdout)
 
 
 if __name__ == "__main__":

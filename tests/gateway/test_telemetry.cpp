@@ -44,6 +44,20 @@ TEST(Telemetry, ShowsRequestsByRouteAndStatus) {
             "thalamus_requests_total{route=\"\",status=\"404\"} 1\n");
 }
 
+TEST(Telemetry, ShowsFailedHandshakesByReason) {
+  base::Metrics metrics;
+  Telemetry telemetry(metrics);
+  telemetry.handshake_failed(0, net::HandshakeFailure::kTimeout);
+  telemetry.handshake_failed(1, net::HandshakeFailure::kLimit);
+  telemetry.handshake_failed(2, net::HandshakeFailure::kLimit);
+  EXPECT_EQ(samples(telemetry, "thalamus_tls_handshake_failures_total"),
+            "thalamus_tls_handshake_failures_total{reason=\"timeout\"} 1\n"
+            "thalamus_tls_handshake_failures_total{reason=\"certificate\"} 0\n"
+            "thalamus_tls_handshake_failures_total{reason=\"protocol\"} 0\n"
+            "thalamus_tls_handshake_failures_total{reason=\"closed\"} 0\n"
+            "thalamus_tls_handshake_failures_total{reason=\"limit\"} 2\n");
+}
+
 TEST(Telemetry, ShowsCallsByTargetAndResult) {
   base::Metrics metrics;
   Telemetry telemetry(metrics);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -20,12 +21,29 @@ constexpr const char* kRest =
     "models: [{ name: m, provider: up }, { name: t, tool: dates }]\n"
     "routes: [{ name: auto, targets: [m, t] }]\n";
 
+/// Of nobody: its key was thrown away.
+constexpr const char* kAuthority =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBcDCCARWgAwIBAgIULe/pqmAjzTS0mRRzLrdzd3qfiDcwCgYIKoZIzj0EAwIw\n"
+    "DDEKMAgGA1UEAwwBdDAgFw0yNjExMjIyMzA2NDRaGA8yMTI2MTAyOTIzMDY0NFow\n"
+    "DDEKMAgGA1UEAwwBdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLgl4fZKMy9K\n"
+    "0SNx6NAsFLDjUVo5dyMaKXKk34Qa/5FmAbJG9Yi+77shQYwNGqzS+vs43f1GLgu1\n"
+    "lbWhoUo3z9SjUzBRMB0GA1UdDgQWBBRN9WwtXhZFNXya9YIIByg3+MrqJDAfBgNV\n"
+    "HSMEGDAWgBRN9WwtXhZFNXya9YIIByg3+MrqJDAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+    "CCqGSM49BAMCA0kAMEYCIQDEADGqZBVk2alqD5vjaltWZM3UmuUOwxae/YZTbfyK\n"
+    "YAIhAJd1MaAJPZZibhpPdPDpET8aIl4fqQtZY57gxFRFMchf\n"
+    "-----END CERTIFICATE-----\n";
+
 class TlsFilesOf : public testing::Test {
  protected:
   TlsFilesOf() : folder_(testing::TempDir() + "thalamus_tls_files_" + std::to_string(::getpid())) {
     std::filesystem::create_directories(folder_);
+    write("system.pem", kAuthority);
+    // The system's own authorities are many and take long to read.
+    ::setenv("SSL_CERT_FILE", (folder_ / "system.pem").c_str(), 1);
   }
   ~TlsFilesOf() override {
+    ::unsetenv("SSL_CERT_FILE");
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
@@ -50,16 +68,20 @@ class TlsFilesOf : public testing::Test {
 
 TEST_F(TlsFilesOf, ProvidersAreLoadedAndAFaultStandsAtItsPlace) {
   const std::string missing = "providers: { up: { base_url: https://h, ca_file: none.pem } }\n";
-  EXPECT_THAT(refusal(missing), HasSubstr("c.yaml:2:53: providers.up.ca_file: the CA file 'none.pem' cannot be loaded"));
+  EXPECT_THAT(refusal(missing),
+              HasSubstr("c.yaml:2:50: providers.up.ca_file: the CA file 'none.pem' cannot be loaded"));
   write("junk.pem", "junk");
   const std::string junk = "providers: { up: { base_url: https://h, ca_file: junk.pem } }\n";
-  EXPECT_THAT(refusal(junk), HasSubstr("c.yaml:2:53: providers.up.ca_file: the CA file 'junk.pem' cannot be loaded"));
+  EXPECT_THAT(refusal(junk), HasSubstr("c.yaml:2:50: providers.up.ca_file: the CA file 'junk.pem' cannot be loaded"));
   EXPECT_THAT(refusal(junk), HasSubstr("; expected certificates in PEM form"));
+  write("junk.pem", kAuthority);
+  EXPECT_EQ(refusal(junk), "accepted");
 }
 
 TEST_F(TlsFilesOf, AFileThatTwoProvidersNameIsAFaultOfBoth) {
   const std::string text = refusal(
-      "providers:\n  up: { base_url: https://h, ca_file: none.pem }\n  too: { base_url: https://h, ca_file: none.pem }\n");
+      "providers:\n  up: { base_url: https://h, ca_file: none.pem }\n  too: { base_url: https://h, ca_file: none.pem "
+      "}\n");
   EXPECT_THAT(text, HasSubstr("c.yaml:3:39: providers.up.ca_file: "));
   EXPECT_THAT(text, HasSubstr("c.yaml:4:40: providers.too.ca_file: "));
 }

@@ -370,16 +370,39 @@ TEST(Http2Server, TellsAnExpectingClientToContinue) {
   EXPECT_EQ(data_of(frames, 1), "POST /? ok");
 }
 
-TEST(Http2Server, AnEarlyAnswerStopsTheUpload) {
+std::string long_upload() {
+  return frame(kHeaders, kEndHeaders, 1, request_block("POST", "/")) + frame(kData, 0, 1, std::string(200, 'x'));
+}
+
+TEST(Http2Server, AnEarlyAnswerCanBeReadWhileTheUploadGoesOn) {
   Rig rig;
   rig.limits.body_bytes_max = 100;
-  const auto frames = talk(rig,
-                           frame(kHeaders, kEndHeaders, 1, request_block("POST", "/")) +
-                               frame(kData, 0, 1, std::string(200, 'x')) + get(3, "/next"),
-                           3);
+  const auto frames = talk(rig, long_upload() + get(3, "/next"), 3);
+  EXPECT_EQ(status_of_stream(frames, 1), 413);
+  EXPECT_EQ(reset_code(frames, 1), -1);
+  EXPECT_EQ(data_of(frames, 3), "GET /next? ");
+}
+
+Awaitable<std::vector<Frame>> stop_within_an_upload(Rig& rig, Stream& stream) {
+  static_cast<void>(co_await write_text(stream, preface() + long_upload()));
+  auto frames = co_await listen(rig, stream, 1, 1'000);
+  rig.gate.close();
+  static_cast<void>(co_await write_text(stream, frame(kPing, kAck, 0, "draining")));
+  const auto rest = co_await listen(rig, stream, 0, 1'000);
+  frames.insert(frames.end(), rest.begin(), rest.end());
+  co_return frames;
+}
+
+TEST(Http2Server, AnUploadThatWasAnsweredIsCutOffInTime) {
+  Rig rig;
+  rig.limits.body_bytes_max = 100;
+  const auto stream = rig.connect();
+  const auto frames = run(rig.context, stop_within_an_upload(rig, *stream));
   EXPECT_EQ(status_of_stream(frames, 1), 413);
   EXPECT_EQ(reset_code(frames, 1), kNoError);
-  EXPECT_EQ(data_of(frames, 3), "GET /next? ");
+  EXPECT_TRUE(run(rig.context, wait_until_empty(rig.gate, Nanoseconds::from_ms(1'000))));
+  stream->close();
+  EXPECT_TRUE(run_dry(rig.context));
 }
 
 }  // namespace

@@ -327,6 +327,27 @@ TEST_F(Tls, SpeaksToAServerWhoseAuthorityIsNamed) {
   EXPECT_TRUE(seen_.request.starts_with("POST /x HTTP/1.1\r\nHost: localhost:"));
 }
 
+TEST_F(Tls, TakesAChangedFileOfAuthoritiesAtTheNextConnection) {
+  TcpRig rig;
+  Endpoint endpoint = rig.endpoint;
+  endpoint.tls = true;
+  endpoint.host = "localhost";
+  endpoint.ca_file = ca_file_;
+  const auto call_again = [&] {
+    asio::co_spawn(rig.context, serve_tls(rig.acceptor, context_, seen_), asio::detached);
+    rig.context.restart();
+    return run(rig.context, call(rig.client, endpoint, ""));
+  };
+  EXPECT_EQ(call_again().body, "secret");
+  const KeyAndCertificate other = make_certificate("another authority", nullptr, nullptr);
+  std::ofstream(ca_file_) << other.certificate_pem;
+  EXPECT_NE(call_again().error.message.find("certificate is not accepted"), std::string::npos);
+  std::ofstream(ca_file_) << authority_.certificate_pem << "\n";
+  EXPECT_EQ(call_again().body, "secret");
+  std::ofstream(ca_file_) << "no certificate";
+  EXPECT_EQ(call_again().body, "secret") << "half a file takes nothing away";
+}
+
 TEST_F(Tls, HonoursTheUsualVariable) {
   ::setenv("SSL_CERT_FILE", ca_file_.c_str(), 1);
   EXPECT_EQ(call_server("localhost", "").body, "secret");

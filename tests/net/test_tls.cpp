@@ -6,6 +6,8 @@
 #include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 
 #include "certificates.h"
 #include "tcp_rig.h"
@@ -13,6 +15,8 @@
 
 namespace thalamus::net {
 namespace {
+
+using Failures = std::map<HandshakeFailure, int>;
 
 struct TlsRig : TcpRig {
   TlsRig() {
@@ -38,17 +42,20 @@ struct TlsRig : TcpRig {
   }
   void serve_tls() {
     identity = TlsIdentity::load(files).value();
+    gate.tell_handshake_failures([this](HandshakeFailure reason) { ++failures[reason]; });
     handler = [this](HttpRequest& request, Responder& responder) {
       http2 = request.http2;
       return echo(request, responder);
     };
     serve();
   }
+  [[nodiscard]] const Failures& failed() const { return failures; }
   Got ask() { return run(context, call(client, endpoint, "body")); }
 
   KeyAndCertificate authority;
   TlsFiles files;
   std::string authority_file;
+  Failures failures;
   bool http2 = false;
 };
 
@@ -274,10 +281,16 @@ TEST(TlsServer, AsksForAClientCertificateWhereAnAuthorityIsNamed) {
   const auto strangers = make_certificate("other authority", nullptr, nullptr);
   const auto strange = make_certificate("client", "DNS:client", &strangers);
   EXPECT_TRUE(with(&friendly).connected);
+  EXPECT_EQ(rig.failed(), Failures());
   EXPECT_FALSE(with(&strange).connected);
   EXPECT_FALSE(with(nullptr).connected);
+  EXPECT_EQ(rig.failed(), (Failures{{HandshakeFailure::kCertificate, 2}}));
   rig.stop();
   EXPECT_TRUE(run_dry(rig.context));
+}
+
+Awaitable<void> until_failed(TlsRig& rig, HandshakeFailure reason, int count) {
+  while (rig.failures[reason] < count) co_await pause_ms(1);
 }
 
 Awaitable<std::string> say_and_read(TlsRig& rig, std::string text) {
@@ -289,17 +302,71 @@ Awaitable<std::string> say_and_read(TlsRig& rig, std::string text) {
   co_return co_await read_to_end(**stream);
 }
 
-TEST(TlsServer, BoundsTheHandshakeAndAnswersNoPlainText) {
+TEST(TlsServer, BoundsTheHandshakeAndSaysWhereHttpIsSpoken) {
   TlsRig rig;
   rig.limits.head_timeout = Nanoseconds::from_ms(20);
   rig.serve_tls();
   EXPECT_EQ(run(rig.context, say_and_read(rig, "")), "") << "silence ends";
-  const std::string answer = run(rig.context, say_and_read(rig, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
-  EXPECT_EQ(answer.find("HTTP/1.1 2"), std::string::npos);
+  EXPECT_EQ(rig.failed(), (Failures{{HandshakeFailure::kTimeout, 1}}));
+  for (const std::size_t more : {0U, 100'000U}) {
+    const std::string body(more, 'x');
+    const std::string answer = run(rig.context, say_and_read(rig, "POST / HTTP/1.1\r\nHost: h\r\n\r\n" + body));
+    EXPECT_EQ(status_of(answer), 400) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nthis port speaks TLS: use https\n")) << answer;
+  }
+  EXPECT_EQ(run(rig.context, say_and_read(rig, "\x16\x03\x01nonsense")).find("HTTP"), std::string::npos);
+  run(rig.context, until_failed(rig, HandshakeFailure::kProtocol, 3));
+  EXPECT_EQ(rig.failed(), (Failures{{HandshakeFailure::kTimeout, 1}, {HandshakeFailure::kProtocol, 3}}));
   EXPECT_EQ(rig.ask().status, 200);
   rig.stop();
   EXPECT_TRUE(run_dry(rig.context));
   EXPECT_EQ(rig.gate.inside(), 0U);
+}
+
+Awaitable<void> say_and_leave(TlsRig& rig, std::string text) {
+  Endpoint plain = rig.endpoint;
+  plain.tls = false;
+  plain.host = "127.0.0.1";
+  auto stream = co_await rig.connector.connect(plain, kNever);
+  static_cast<void>(co_await write_text(**stream, text));
+  (*stream)->close();
+  while (rig.failed().empty()) co_await pause_ms(1);
+}
+
+TEST(TlsServer, CountsWhomItDoesNotServeByTheReason) {
+  const auto counted = [](const std::function<void(TlsRig&)>& act) {
+    TlsRig rig;
+    rig.serve_tls();
+    act(rig);
+    const Failures failed = rig.failed();
+    rig.stop();
+    EXPECT_TRUE(run_dry(rig.context));
+    return failed;
+  };
+  for (const std::string text : {"", "\x16\x03\x01"})
+    EXPECT_EQ(counted([&](TlsRig& rig) { run(rig.context, say_and_leave(rig, text)); }),
+              (Failures{{HandshakeFailure::kClosed, 1}}));
+  EXPECT_EQ(counted([](TlsRig& rig) {
+              rig.limits.connections_max = 0;
+              run(rig.context, say_and_leave(rig, ""));
+            }),
+            (Failures{{HandshakeFailure::kLimit, 1}}));
+  // The client does not trust the server, and says so.
+  EXPECT_EQ(counted([](TlsRig& rig) {
+              const auto other = make_certificate("other authority", nullptr, nullptr);
+              std::ofstream(rig.authority_file) << other.certificate_pem;
+              EXPECT_NE(rig.ask().error.message.find("certificate is not accepted"), std::string::npos);
+              run(rig.context, until_failed(rig, HandshakeFailure::kCertificate, 1));
+            }),
+            (Failures{{HandshakeFailure::kCertificate, 1}}));
+  EXPECT_EQ(counted([](TlsRig& rig) {
+              asio::ssl::context context(asio::ssl::context::tls_client);
+              SSL_CTX_set_security_level(context.native_handle(), 0);
+              SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_1_VERSION);
+              SSL_CTX_set_max_proto_version(context.native_handle(), TLS1_1_VERSION);
+              EXPECT_FALSE(run(rig.context, speak_by_hand(rig, context, kRequest)).connected);
+            }),
+            (Failures{{HandshakeFailure::kProtocol, 1}}));
 }
 
 std::unique_ptr<Stream> connect_plain(TlsRig& rig) {

@@ -74,6 +74,14 @@ def check(arguments):
     told = sbom.other_files({"MIT": ["a", "b", "c", "d"], "Zlib": ["z"]})
     if told != "other files: MIT (a, b, c and 1 more); Zlib (z)":
         problems.append(f"sbom.py, other files: {told}")
+    names = b"\0N8nlohmann16json_abi_v3_12_06detail\0json_abi_v3_11_2\0"
+    if (got := sbom.json_versions(names)) != ["3.11.2", "3.12.0"]:
+        problems.append(f"sbom.py, versions of the JSON library: {got}")
+    sample = "MIT License\n\nCopyright (c) one\n\nPermission is hereby granted, and so on\n"
+    if (got := sbom.mit_text("Copyright (c) two\n", sample)) != sample.replace("one", "two"):
+        problems.append(f"sbom.py, the licence of other holders: {got!r}")
+    if sbom.mit_text("", sample) or sbom.mit_text("Copyright (c) two", "All rights reserved"):
+        problems.append("sbom.py: a licence without holders or without a sample")
     for package, licence in KNOWN.items():
         text = sbom.licence_text(package)
         got = sbom.licences(text)[0] or sbom.plain_licence(package, text)

@@ -251,6 +251,8 @@ class Gateway::Impl final : public Facts {
       core->state.runtime = runtime_;
       core->main.handler = main_handler(core->state, *this);
       core->main.error_body = telling_error_body(core->state);
+      core->main.gate.tell_handshake_failures(
+          [this, i](net::HandshakeFailure reason) { telemetry_.handshake_failed(i, reason); });
       if (i == 0) {
         TRY(core->admin.acceptor, admin.acceptor(core->context));
         core->admin.handler = admin_handler(core->state, *this);

@@ -90,6 +90,15 @@ std::array<base::Histogram*, kPhases> phase_histograms(base::Metrics& metrics) {
   return out;
 }
 
+std::array<base::Counter*, net::kHandshakeFailures> handshake_counters(base::Metrics& metrics) {
+  std::array<base::Counter*, net::kHandshakeFailures> out{};
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] =
+        &metrics.counter("thalamus_tls_handshake_failures_total", "Connections that failed before TLS was agreed on.",
+                         base::label_text("reason", net::label(static_cast<net::HandshakeFailure>(i))));
+  return out;
+}
+
 }  // namespace
 
 std::string_view label(Endpoint endpoint) noexcept { return kEndpointNames[static_cast<std::size_t>(endpoint)]; }
@@ -103,6 +112,7 @@ Telemetry::Telemetry(base::Metrics& metrics)
       phases_(phase_histograms(metrics)),
       records_dropped_(metrics.counter("thalamus_records_dropped_total", "Decision records that could not be kept.")),
       in_flight_(metrics.gauge("thalamus_requests_in_flight", "Requests being answered now.")),
+      handshake_failures_(handshake_counters(metrics)),
       requests_(metrics, requests_family()),
       other_requests_(metrics, other_requests_family()),
       calls_(metrics, calls_family()),

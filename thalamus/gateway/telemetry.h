@@ -10,6 +10,7 @@
 
 #include "thalamus/base/metrics.h"
 #include "thalamus/core/outcome.h"
+#include "thalamus/net/tls_identity.h"
 
 namespace thalamus::gateway {
 
@@ -58,6 +59,9 @@ class Telemetry {
   void turn_seconds(std::size_t core, double seconds) { turn_.observe(core, seconds); }
   void record_dropped(std::size_t core) { records_dropped_.add(core); }
   void in_flight(std::size_t core, std::int64_t change) { in_flight_.add(core, change); }
+  void handshake_failed(std::size_t core, net::HandshakeFailure reason) {
+    handshake_failures_[static_cast<std::size_t>(reason)]->add(core);
+  }
   void target_up(std::string_view target, bool up);
   [[nodiscard]] std::string exposition() const { return metrics_.exposition(); }
 
@@ -68,6 +72,7 @@ class Telemetry {
   std::array<base::Histogram*, kPhases> phases_;
   base::Counter& records_dropped_;
   base::Gauge& in_flight_;
+  std::array<base::Counter*, net::kHandshakeFailures> handshake_failures_;
   base::CounterTable requests_;
   base::CounterTable other_requests_;
   base::CounterTable calls_;

@@ -1,5 +1,8 @@
 #include "thalamus/net/connector.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -21,6 +24,14 @@ using boost::system::error_code;
 constexpr std::size_t kAddressesMax = 8;
 // Sets of certificates kept in memory, one for each CA file that endpoints name.
 constexpr std::size_t kTrustsMax = 64;
+
+/// Another one for another file, or other content at the same path.
+std::string stamp_of(const std::string& file) {
+  struct ::stat facts{};
+  if (file.empty() || ::stat(file.c_str(), &facts) != 0) return {};
+  return fmt::format("{}:{}:{}:{}.{}", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
+                     facts.st_mtim.tv_nsec);
+}
 
 void set_expiry(asio::steady_timer& timer, Nanoseconds deadline) {
   if (deadline == kNever)
@@ -104,13 +115,18 @@ TcpConnector::TcpConnector(asio::io_context& context, ConnectorOptions options)
 TcpConnector::~TcpConnector() = default;
 
 Result<std::shared_ptr<TlsTrust>> TcpConnector::trust_for(const std::string& ca_file) {
-  if (const auto found = trusts_.find(ca_file); found != trusts_.end()) return found->second;
+  std::string stamp = stamp_of(ca_file);
+  const auto known = trusts_.find(ca_file);
+  if (known != trusts_.end() && known->second.stamp == stamp) return known->second.trust;
   std::vector<std::string> files;
   for (const std::string& file : {options_.extra_ca_file, ca_file})
     if (!file.empty()) files.push_back(file);
-  TRY(auto trust, TlsTrust::load(files));
-  if (trusts_.size() < kTrustsMax) trusts_.emplace(ca_file, trust);
-  return trust;
+  auto trust = TlsTrust::load(files);
+  // A file that is gone or half written takes nothing away from those who are trusted already.
+  if (!trust && known != trusts_.end()) return known->second.trust;
+  if (!trust) return std::unexpected(std::move(trust).error());
+  if (known != trusts_.end() || trusts_.size() < kTrustsMax) trusts_[ca_file] = {std::move(stamp), *trust};
+  return *trust;
 }
 
 Awaitable<Result<std::unique_ptr<Stream>>> TcpConnector::connect(const Endpoint& endpoint, Nanoseconds deadline) {

@@ -29,10 +29,15 @@ class TcpConnector final : public Connector {
                                                                    Nanoseconds deadline) override;
 
  private:
+  /// The authorities of a file, as they stood when it was read, and what said then whether it is still the same.
+  struct Trusted {
+    std::string stamp;
+    std::shared_ptr<TlsTrust> trust;
+  };
   [[nodiscard]] Result<std::shared_ptr<TlsTrust>> trust_for(const std::string& ca_file);
   asio::io_context& context_;
   ConnectorOptions options_;
-  std::map<std::string, std::shared_ptr<TlsTrust>> trusts_;
+  std::map<std::string, Trusted> trusts_;
 };
 
 }  // namespace thalamus::net

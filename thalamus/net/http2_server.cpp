@@ -70,7 +70,8 @@ Awaitable<void> Http2ServerConnection::read_all(std::string begun) {
     const auto received = co_await stream_->read_some(asio::buffer(buffer_), kNever);
     if (!received || *received == 0) co_return;
     take(std::string_view(buffer_.data(), *received));
-    if (!receiving_ && (discarded_ += *received) > kLingerBytesMax) co_return;
+    if (!receiving_) discarded_ += *received;
+    if (discarded_ > kLingerBytesMax) co_return;
   }
 }
 
@@ -103,6 +104,7 @@ void Http2ServerConnection::leave() {
   stream_->close();
   // Cancelling runs code of others, which may end handlers.
   std::vector<std::int32_t> ids;
+  ids.reserve(responders_.size());
   for (const auto& [id, responder] : responders_) ids.push_back(id);
   for (const std::int32_t id : ids)
     if (const auto found = responders_.find(id); found != responders_.end()) found->second->wake();

@@ -30,6 +30,10 @@ constexpr std::int32_t kSmallWindowUpdate = 256;
 constexpr std::size_t kHeadTolerance = 4;
 constexpr std::size_t kBodyBytesPerSecond = 64U << 10;
 constexpr std::size_t kBodyReserveMax = 256U << 10;
+// Many clients look at an answer only when they have sent everything, and drop it if their stream is reset before. So
+// an upload that was answered is read on: for this long, and for as many bytes as kBodiesMax allows.
+constexpr auto kReadOn = Nanoseconds::from_ms(2'000);
+constexpr auto kReadOnAtStop = Nanoseconds::from_ms(200);
 constexpr std::array<std::uint8_t, 8> kDrainPing{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
 Nghttp2Option make_options() {
@@ -76,6 +80,13 @@ struct Http2ServerSession::Impl {
   std::optional<Refusal> split_target(HttpRequest& request) const;
   void hand_over(const StreamPointer& stream);
   void refuse(const StreamPointer& stream, Refusal refusal);
+  void discard(Http2Stream& stream, std::size_t size);
+  void read_on(Http2Stream& stream);
+  void stop_reading(Http2Stream& stream) {
+    if (stream.reads_on_until != kNever) --reading_on;
+    stream.reads_on_until = kNever;
+    nghttp2_submit_rst_stream(session.get(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
+  }
   void terminate(std::uint32_t code) {
     if (terminated) return;
     terminated = true;
@@ -94,6 +105,7 @@ struct Http2ServerSession::Impl {
     const auto seconds = static_cast<std::int64_t>(stream.body_bytes / kBodyBytesPerSecond);
     return later(later(stream.phase_began, limits.body_timeout), Nanoseconds::from_ms(seconds * 1'000));
   }
+  [[nodiscard]] bool discards_too_much() const noexcept { return bytes_discarded > kBodiesMax * limits.body_bytes_max; }
   [[nodiscard]] Nanoseconds idle_deadline() const noexcept {
     if (!streams.empty() || running > 0 || gone_away || terminated) return kNever;
     return later(idle_since, any_request ? limits.idle_timeout : limits.head_timeout);
@@ -111,6 +123,8 @@ struct Http2ServerSession::Impl {
   std::size_t running = 0;
   std::size_t receiving = 0;        ///< streams whose body is under way
   std::size_t body_bytes_held = 0;  ///< of open streams
+  std::size_t reading_on = 0;       ///< streams that are answered and not at their end
+  std::size_t bytes_discarded = 0;  ///< of open streams
   std::size_t continuations = 0;
   Nanoseconds idle_since;
   Nanoseconds block_began = kNever;  ///< of the header block under way
@@ -289,7 +303,11 @@ int Http2ServerSession::Impl::on_data(nghttp2_session*, std::uint8_t, std::int32
                                       std::size_t size, void* user) {
   Impl& self = *static_cast<Impl*>(user);
   const auto stream = self.find(id);
-  if (stream == nullptr || stream->phase != Http2Stream::Phase::kBody) return 0;
+  if (stream == nullptr) return 0;
+  if (stream->phase != Http2Stream::Phase::kBody) {
+    self.discard(*stream, size);
+    return 0;
+  }
   if (size > self.limits.body_bytes_max - stream->body_bytes) {
     self.refuse(stream, {413, fmt::format("the body is longer than {} bytes; shorten the request",
                                           self.limits.body_bytes_max)});
@@ -306,12 +324,28 @@ int Http2ServerSession::Impl::on_data(nghttp2_session*, std::uint8_t, std::int32
   return 0;
 }
 
+/// Of a request that is refused. Its windows are given back all the same.
+void Http2ServerSession::Impl::discard(Http2Stream& stream, std::size_t size) {
+  stream.bytes_discarded += size;
+  bytes_discarded += size;
+  if (stream.ended && discards_too_much()) stop_reading(stream);
+}
+
+/// The answer is out, and its request is not at its end.
+void Http2ServerSession::Impl::read_on(Http2Stream& stream) {
+  if (discards_too_much()) return stop_reading(stream);
+  stream.reads_on_until = later(now, drain_ends == kNever ? kReadOn : kReadOnAtStop);
+  ++reading_on;
+}
+
 int Http2ServerSession::Impl::on_stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) {
   Impl& self = *static_cast<Impl*>(user);
   const auto stream = self.find(id);
   if (stream == nullptr) return 0;
   if (stream->phase == Http2Stream::Phase::kBody) --self.receiving;
+  if (stream->reads_on_until != kNever) --self.reading_on;
   self.body_bytes_held -= stream->body_bytes;
+  self.bytes_discarded -= stream->bytes_discarded;
   stream->closed = true;
   stream->out = {};
   self.streams.erase(id);
@@ -349,9 +383,7 @@ int Http2ServerSession::Impl::on_frame_sent(nghttp2_session*, const nghttp2_fram
   auto stream = self.find(frame->hd.stream_id);
   if (stream == nullptr) return 0;
   stream->ended = true;
-  // A request that was answered before its end is not wanted any more.
-  if (nghttp2_session_get_stream_remote_close(self.session.get(), stream->id) == 0)
-    nghttp2_submit_rst_stream(self.session.get(), NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+  if (nghttp2_session_get_stream_remote_close(self.session.get(), stream->id) == 0) self.read_on(*stream);
   self.events.progressed.push_back(std::move(stream));
   return 0;
 }
@@ -450,6 +482,9 @@ void Http2ServerSession::produce(std::string& out, std::size_t bytes_max) {
 void Http2ServerSession::begin_drain(Nanoseconds now, Nanoseconds patience) {
   if (impl_->drain_ends != kNever) return;
   impl_->drain_ends = later(now, patience);
+  for (const auto& [id, stream] : impl_->streams)
+    if (stream->reads_on_until != kNever)
+      stream->reads_on_until = std::min(stream->reads_on_until, later(now, kReadOnAtStop));
   // What the client sends before it hears of this is served; its answer to the ping says that it has heard.
   nghttp2_submit_shutdown_notice(impl_->session.get());
   nghttp2_submit_ping(impl_->session.get(), NGHTTP2_FLAG_NONE, kDrainPing.data());
@@ -460,9 +495,11 @@ Nanoseconds Http2ServerSession::deadline() const noexcept {
   Nanoseconds nearest = impl_->idle_deadline();
   if (impl_->block_began != kNever) nearest = std::min(nearest, later(impl_->block_began, impl_->limits.head_timeout));
   if (!impl_->gone_away) nearest = std::min(nearest, impl_->drain_ends);
-  if (impl_->receiving == 0) return nearest;
-  for (const auto& [id, stream] : impl_->streams)
+  if (impl_->receiving + impl_->reading_on == 0) return nearest;
+  for (const auto& [id, stream] : impl_->streams) {
+    nearest = std::min(nearest, stream->reads_on_until);
     if (stream->phase == Http2Stream::Phase::kBody) nearest = std::min(nearest, impl_->body_deadline(*stream));
+  }
   return nearest;
 }
 
@@ -472,10 +509,12 @@ void Http2ServerSession::expire(Nanoseconds now) {
   if (impl_->block_began != kNever && now >= later(impl_->block_began, impl_->limits.head_timeout))
     impl_->terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   if (now >= impl_->drain_ends) impl_->go_away();
-  if (impl_->receiving == 0) return;
-  for (const auto& [id, stream] : impl_->streams)
+  if (impl_->receiving + impl_->reading_on == 0) return;
+  for (const auto& [id, stream] : impl_->streams) {
+    if (now >= stream->reads_on_until) impl_->stop_reading(*stream);
     if (stream->phase == Http2Stream::Phase::kBody && now >= impl_->body_deadline(*stream))
       impl_->refuse(stream, {408, "the request's body took too long"});
+  }
 }
 
 bool Http2ServerSession::finished() const noexcept {

@@ -15,6 +15,7 @@
 #include "thalamus/net/http.h"
 #include "thalamus/net/http1_parser.h"
 #include "thalamus/net/http_server.h"
+#include "thalamus/net/stream.h"
 
 namespace thalamus::net {
 
@@ -29,12 +30,14 @@ struct Http2Stream {
   std::optional<Refusal> refusal;  ///< instead of calling the handler
   Phase phase = Phase::kHead;
   Nanoseconds phase_began{};
-  std::size_t head_bytes = 0;  ///< as SETTINGS_MAX_HEADER_LIST_SIZE counts
-  std::size_t body_bytes = 0;  ///< received and held here; the handler may have taken them
-  std::string_view out;        ///< of the answer's body: not yet in frames; its owner keeps it alive
-  bool out_ended = false;      ///< nothing follows `out`
-  bool ended = false;          ///< the answer's last frame is out
-  bool closed = false;         ///< nothing can be sent or received any more
+  std::size_t head_bytes = 0;           ///< as SETTINGS_MAX_HEADER_LIST_SIZE counts
+  std::size_t body_bytes = 0;           ///< received and held here; the handler may have taken them
+  std::size_t bytes_discarded = 0;      ///< received after the refusal
+  Nanoseconds reads_on_until = kNever;  ///< answered before its end: the client may still send, unheard
+  std::string_view out;                 ///< of the answer's body: not yet in frames; its owner keeps it alive
+  bool out_ended = false;               ///< nothing follows `out`
+  bool ended = false;                   ///< the answer's last frame is out
+  bool closed = false;                  ///< nothing can be sent or received any more
 };
 
 class Http2ServerSession {

@@ -91,7 +91,7 @@ Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience) {
 ServerConnection::ServerConnection(asio::any_io_executor executor, std::unique_ptr<Stream> stream,
                                    const ServerLimits& limits, const Handler& handler, const ErrorBody& error_body,
                                    const base::Clock& clock, Gate& gate)
-    : executor_(executor),
+    : executor_(std::move(executor)),
       stream_(std::move(stream)),
       limits_(limits),
       handler_(handler),
@@ -100,7 +100,7 @@ ServerConnection::ServerConnection(asio::any_io_executor executor, std::unique_p
       gate_(gate),
       parser_({limits.head_bytes_max, limits.headers_max, limits.body_bytes_max}),
       buffer_(kBufferBytes),
-      watch_done_(executor) {
+      watch_done_(executor_) {
   request_.peer = stream_->peer();
   request_.peer_is_loopback = is_loopback(request_.peer);
 }

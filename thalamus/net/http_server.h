@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@
 namespace thalamus::net {
 
 class TlsIdentity;
+enum class HandshakeFailure : std::uint8_t;
 
 struct ServerLimits {
   std::size_t head_bytes_max = 32U << 10;
@@ -93,6 +95,11 @@ class Gate {
   void close() noexcept;
   /// Closes and cuts every connection: the end of the patience.
   void abort() noexcept;
+  /// `told` hears of every connection that failed before TLS was agreed on. Set before connections are accepted.
+  void tell_handshake_failures(std::function<void(HandshakeFailure)> told) { handshake_failed_ = std::move(told); }
+  void handshake_failed(HandshakeFailure reason) const {
+    if (handshake_failed_) handshake_failed_(reason);
+  }
   void count_failure() noexcept { state_->failures.fetch_add(1, std::memory_order_relaxed); }
 
   [[nodiscard]] std::size_t inside() const noexcept { return state_->inside.load(std::memory_order_relaxed); }
@@ -140,6 +147,7 @@ class Gate {
 
  private:
   std::shared_ptr<State> state_;
+  std::function<void(HandshakeFailure)> handshake_failed_;
 };
 /// Waits until nothing is inside; false if that lasts longer than `patience`.
 [[nodiscard]] Awaitable<bool> wait_until_empty(const Gate& gate, Nanoseconds patience);

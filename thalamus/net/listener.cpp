@@ -43,7 +43,7 @@ std::string shown(const std::string& address, std::uint16_t port) {
 Result<asio::ip::address> to_ip(const std::string& address) {
   if (address == "localhost") return asio::ip::address(asio::ip::address_v4::loopback());
   error_code error;
-  const auto ip = asio::ip::make_address(address, error);
+  auto ip = asio::ip::make_address(address, error);
   if (error)
     return fail(ErrorKind::kInvalidInput,
                 "cannot listen on '{}': expected an IP address such as 127.0.0.1, ::1 or 0.0.0.0", address);
@@ -237,6 +237,21 @@ class Handshaking final : public Gate::Member, public std::enable_shared_from_th
   asio::steady_timer timer_;
 };
 
+HandshakeFailure reason_of(ErrorKind kind) noexcept {
+  switch (kind) {
+    case ErrorKind::kTimeout: return HandshakeFailure::kTimeout;
+    case ErrorKind::kForbidden: return HandshakeFailure::kCertificate;
+    case ErrorKind::kInvalidInput: return HandshakeFailure::kProtocol;
+    default: return HandshakeFailure::kClosed;
+  }
+}
+
+/// Scanners and clients that do not trust us fail all day: a count, and a line for whoever looks for it.
+void tell_failure(const Service& service, HandshakeFailure reason, std::string_view details) {
+  service.gate->handshake_failed(reason);
+  base::log_line(base::LogLevel::kDebug, fmt::format("not served over TLS ({}): {}", label(reason), details));
+}
+
 Awaitable<Result<std::unique_ptr<Stream>>> shake_hands(tcp::socket socket, Service service) {
   const auto handshaking = std::make_shared<Handshaking>(socket.get_executor(), service);
   const Gate::Pass pass(*service.gate, handshaking.get());
@@ -245,12 +260,12 @@ Awaitable<Result<std::unique_ptr<Stream>>> shake_hands(tcp::socket socket, Servi
   const Nanoseconds deadline = later(service.clock->now(), service.limits->head_timeout);
   auto stream = co_await accept_tls(std::move(socket), std::move(service.identity), offers, deadline,
                                     handshaking->cancellation());
+  if (!stream) tell_failure(service, reason_of(stream.error().kind), stream.error().message);
   co_return stream;
 }
 
 Awaitable<void> serve_tls(tcp::socket socket, Service service, Place) {
   auto stream = co_await shake_hands(std::move(socket), service);
-  // Scanners and clients that do not trust us fail here all day: not worth a line each.
   if (!stream) co_return;
   co_await serve_connection(std::move(*stream), *service.limits, *service.handler, *service.error_body, *service.clock,
                             *service.gate);
@@ -287,6 +302,9 @@ void begin_connection(tcp::socket socket, const Service& service, AddressCount& 
                    asio::detached);
   } else if (service.identity == nullptr) {
     refuse(make_tcp_stream(std::move(socket)), executor, refusal, service);
+  } else {
+    tell_failure(service, HandshakeFailure::kLimit,
+                 fmt::format("{}: {}", shown(remote.address().to_string(), remote.port()), refusal));
   }
 }
 

@@ -45,7 +45,9 @@ class TlsTrust {
                                                                    HttpVersion version, Nanoseconds deadline);
 
 /// TLS handshake as a server over an accepted socket. `offers` is what ALPN may agree on: kAuto for HTTP/2 and
-/// HTTP/1.1. kUnavailable says why the client was not served. `cancellation` outlives the handshake.
+/// HTTP/1.1. Errors: kTimeout; kForbidden for a certificate of either side; kInvalidInput where no TLS is spoken (plain
+/// HTTP is told so) or nothing is in common; kUnavailable and kCancelled where the connection ended. `cancellation`
+/// outlives the handshake.
 [[nodiscard]] Awaitable<Result<std::unique_ptr<Stream>>> accept_tls(asio::ip::tcp::socket socket,
                                                                     std::shared_ptr<TlsIdentity> identity,
                                                                     HttpVersion offers, Nanoseconds deadline,

@@ -2,6 +2,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/ssl.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -66,6 +68,12 @@ std::string verify_problem(SSL* handle) {
   const long result = SSL_get_verify_result(handle);
   if (result == X509_V_OK) return {};
   return X509_verify_cert_error_string(result);
+}
+
+/// In place of OpenSSL's own, which asks on the terminal and waits there. `asked`, a bool, may be null.
+int give_no_password(char*, int, int, void* asked) {
+  if (asked != nullptr) *static_cast<bool*>(asked) = true;
+  return -1;
 }
 
 /// ALPN's list of what we speak, in our order of preference.
@@ -160,6 +168,7 @@ Result<std::shared_ptr<TlsTrust>> TlsTrust::load(const std::vector<std::string>&
   if (SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION) != 1)
     return fail(ErrorKind::kInternal, "TLS 1.2 is not available in this build");
   SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_default_passwd_cb(context.native_handle(), give_no_password);
   context.set_verify_mode(ssl::verify_peer, error);
   CHECK_OK(load_system_authorities(context));
   for (const std::string& file : ca_files) {
@@ -226,13 +235,42 @@ int choose_protocol(SSL* handle, const unsigned char** out, unsigned char* out_s
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// Notes whether a file of `context` was found to be under a password, for as long as this lives.
+class PasswordWatch {
+ public:
+  explicit PasswordWatch(SSL_CTX* context) : context_(context) {
+    SSL_CTX_set_default_passwd_cb(context_, give_no_password);
+    SSL_CTX_set_default_passwd_cb_userdata(context_, &asked_);
+  }
+  // Asio takes what it finds there for its own and deletes it.
+  ~PasswordWatch() { SSL_CTX_set_default_passwd_cb_userdata(context_, nullptr); }
+  PasswordWatch(const PasswordWatch&) = delete;
+  PasswordWatch& operator=(const PasswordWatch&) = delete;
+  [[nodiscard]] bool asked() const noexcept { return asked_; }
+
+ private:
+  SSL_CTX* context_;
+  bool asked_ = false;
+};
+
 Status load_identity(ssl::context& context, const TlsFiles& files) {
+  const PasswordWatch password(context.native_handle());
   boost::system::error_code error;
   context.use_certificate_chain_file(files.certificate_file, error);
+  if (error && password.asked())
+    return fail(ErrorKind::kEnvironment,
+                "the certificate file '{}' is protected by a password, which nobody is there to give; expected a "
+                "chain in PEM form without one",
+                files.certificate_file);
   if (error)
     return fail(ErrorKind::kEnvironment, "the certificate file '{}' cannot be loaded: {}; expected a chain in PEM form",
                 files.certificate_file, error.message());
   context.use_private_key_file(files.key_file, ssl::context::pem, error);
+  if (error && password.asked())
+    return fail(ErrorKind::kEnvironment,
+                "the key file '{}' is protected by a password, which nobody is there to give; write the key without "
+                "one, with `openssl pkey -in KEY -out NEW`, and keep that file from others by its permissions",
+                files.key_file);
   if (error)
     return fail(ErrorKind::kEnvironment,
                 "the key file '{}' cannot be loaded: {}; expected the key of the certificate, in PEM form and without "
@@ -275,7 +313,59 @@ Result<std::shared_ptr<ssl::context>> make_server_context(const TlsFiles& files)
   return context;
 }
 
+constexpr auto kTellPatience = Nanoseconds::from_ms(1'000);
+constexpr std::size_t kDiscardedMax = 1U << 20;
+constexpr std::string_view kPlainHttpAnswer =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 32\r\n\r\n"
+    "this port speaks TLS: use https\n";
+
+/// SSL_R_..., or 0 for what is no error of OpenSSL's.
+int reason_in_openssl(const boost::system::error_code& error) {
+  if (error.category() != asio::error::get_ssl_category()) return 0;
+  return ERR_GET_REASON(static_cast<unsigned long>(error.value()));
+}
+
+ErrorKind kind_of(const boost::system::error_code& error) {
+  switch (reason_in_openssl(error)) {
+    case 0: return error == asio::error::operation_aborted ? ErrorKind::kCancelled : ErrorKind::kUnavailable;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return ErrorKind::kForbidden;
+    default: return ErrorKind::kInvalidInput;
+  }
+}
+
+/// Whoever speaks plain HTTP is told so. What else it sends is read, or the close would take the answer from it.
+Awaitable<void> answer_plain_http(std::shared_ptr<Handshake> handshake, Nanoseconds deadline) {
+  auto& socket = handshake->stream.next_layer();
+  handshake->done = false;
+  handshake->bound(std::min(deadline, steady_now() + kTellPatience));
+  auto [error, written] = co_await asio::async_write(socket, asio::buffer(kPlainHttpAnswer), kAsTuple);
+  boost::system::error_code ignored;
+  socket.shutdown(asio::socket_base::shutdown_send, ignored);
+  std::array<char, 4096> discarded{};
+  for (std::size_t total = 0; !error && total < kDiscardedMax;) {
+    const auto [failed, size] = co_await socket.async_read_some(asio::buffer(discarded), kAsTuple);
+    error = failed;
+    total += size;
+  }
+  handshake->done = true;
+  handshake->timer.cancel();
+}
+
 }  // namespace
+
+std::string_view label(HandshakeFailure reason) noexcept {
+  constexpr std::array<std::string_view, kHandshakeFailures> kLabels{"timeout", "certificate", "protocol", "closed",
+                                                                     "limit"};
+  return kLabels[static_cast<std::size_t>(reason)];
+}
 
 TlsIdentity::TlsIdentity(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsIdentity::~TlsIdentity() = default;
@@ -306,11 +396,15 @@ Awaitable<Result<std::unique_ptr<Stream>>> accept_tls(asio::ip::tcp::socket sock
   SSL_set_app_data(handshake->stream.native_handle(), const_cast<std::string_view*>(&protocols));
   const auto id = cancellation.add([&] { handshake->close(); });
   const auto error = co_await shake_hands(handshake, ssl::stream_base::server, deadline);
+  const bool timed_out = handshake->timed_out;
+  if (reason_in_openssl(error) == SSL_R_HTTP_REQUEST) co_await answer_plain_http(handshake, deadline);
   cancellation.remove(id);
   SSL_set_app_data(handshake->stream.native_handle(), nullptr);
-  if (handshake->timed_out) co_return fail(ErrorKind::kTimeout, "{}: the TLS handshake took too long", peer);
-  if (error) co_return fail(ErrorKind::kUnavailable, "{}: TLS handshake: {}", peer, error.message());
-  co_return finished(*handshake, std::move(peer));
+  if (timed_out) co_return fail(ErrorKind::kTimeout, "{}: the TLS handshake took too long", peer);
+  if (!error) co_return finished(*handshake, std::move(peer));
+  const std::string problem = verify_problem(handshake->stream.native_handle());
+  co_return fail(kind_of(error), "{}: TLS handshake: {}{}{}", peer, error.message(), problem.empty() ? "" : ": ",
+                 problem);
 }
 
 }  // namespace thalamus::net

@@ -1,12 +1,27 @@
 /// A server's certificate and key, shared by all cores and exchanged while they serve.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "thalamus/base/result.h"
 
 namespace thalamus::net {
+
+/// Why a connection to a TLS listener did not come to a request.
+enum class HandshakeFailure : std::uint8_t {
+  kTimeout,      ///< the handshake took too long
+  kCertificate,  ///< of the client, missing or not accepted; or the client does not accept ours
+  kProtocol,     ///< no TLS, or nothing that both sides speak
+  kClosed,       ///< either side ended the connection
+  kLimit         ///< one connection too many: there was no handshake
+};
+inline constexpr std::size_t kHandshakeFailures = 5;
+/// As in metrics: "timeout".
+[[nodiscard]] std::string_view label(HandshakeFailure reason) noexcept;
 
 /// PEM files. They are read by `load` and `reload` and at no other time.
 struct TlsFiles {
@@ -21,7 +36,8 @@ class TlsIdentity {
   ~TlsIdentity();
   TlsIdentity(const TlsIdentity&) = delete;
   TlsIdentity& operator=(const TlsIdentity&) = delete;
-  /// kEnvironment names the file and says what is wrong with it: unreadable, not a pair, expired.
+  /// kEnvironment names the file and says what is wrong with it: unreadable, under a password, not a pair,
+  /// expired. Nobody is ever asked for a password.
   [[nodiscard]] static Result<std::shared_ptr<TlsIdentity>> load(TlsFiles files);
   /// Reads the files again: handshakes from now on use what they hold, connections that stand are not touched. On
   /// failure nothing changes.

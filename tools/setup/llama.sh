@@ -101,6 +101,25 @@ install_llama() {
   mv "$out" "$llama_target"
 }
 
+# llama.cpp compiles a copy of another library, which brings no licence file: whose it is stands in its sources. For the
+# notices of tools/sbom.py.
+provide_llama_notices() {
+  local out="$llama_target/nlohmann-json.copyright" crate
+  if [[ -s "$out" ]]; then
+    return
+  fi
+  if ! crate_path >/dev/null && ! { find_cargo && download_crate "$work/crate"; }; then
+    say_change "llama.cpp: its crate cannot be had, so \`make sbom\` lacks whose JSON library it compiles" >&2
+    return
+  fi
+  crate="$(crate_path)"
+  check_digest "$crate" "$llama_sha256"
+  tar -xzOf "$crate" "$llama_crate-$llama_version/llama.cpp/vendor/nlohmann/json.hpp" |
+    sed -n 's|^// SPDX-FileCopyrightText: |Copyright (c) |p' | LC_ALL=C sort -u >"$out.new"
+  mv "$out.new" "$out"
+  rm -rf "$work/crate"
+}
+
 leave_llama_out() {
   printf '%s\n' "$1" >"$llama_target.missing"
   say_change "llama.cpp is left out: $1" >&2
@@ -113,6 +132,7 @@ provide_llama() {
   key="$({ printf '%s\n' "$llama_version" "$llama_sha256" "${llama_options[@]}"; declare -f install_llama; } | key_of)"
   if is_done llama "$key" "$llama_target/lib/libllama.a"; then
     say "llama.cpp: there"
+    provide_llama_notices
     return
   fi
   say_change "llama.cpp: sources from the crate $llama_crate $llama_version, compiled once (4 minutes on two cores)"
@@ -130,6 +150,7 @@ provide_llama() {
     return
   fi
   install_llama "$root"
+  provide_llama_notices
   rm -rf "$root" "$work/crate" "$llama_target.missing"
   mark_done llama "$key"
   say_change "llama.cpp: built"

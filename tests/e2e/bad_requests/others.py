@@ -76,8 +76,8 @@ def of_decisions():
 def of_counts():
     request = Request(model=messages.MODEL, messages=[messages.USER])
 
-    def row(what, body, param, *says):
-        return Case(what, body, 400, param, says)
+    def row(what, body, param, *says, **more):
+        return Case(what, body, 400, param, says, **more)
 
     return [
         row("no body", b"", "body", "got an empty body", "expected a JSON object"),
@@ -91,7 +91,9 @@ def of_counts():
         row("a budget of less than 1024", request.plus('"thinking":{"type":"enabled","budget_tokens":1}'),
             "thinking.budget_tokens", "got 1", "from 1024"),
         Case("GET instead of POST", b"", 405, None, ("POST only",), code=None, method="GET"),
-        *common.keys(request, "chat-model")[:4:3],
+        row("a model with a slip", request.but("model", '"messages-modle"'), "model", "did you mean 'messages-model'",
+            code="model_not_found")._replace(status=404),
+        *common.keys(request, "chat-model")[:7:3],
     ]
 
 
