@@ -156,9 +156,8 @@ asio::awaitable<void> stream(const wire::Format& format, const core::Request& re
 
 std::string lines_of(const net::Headers& headers) {
   std::string out;
-  headers.for_each([&](std::string_view name, std::string_view value) {
-    out.append(name).append(": ").append(value).append("\n");
-  });
+  headers.for_each(
+      [&](std::string_view name, std::string_view value) { out.append(name).append(": ").append(value).append("\n"); });
   return out;
 }
 
