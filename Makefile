@@ -76,7 +76,7 @@ tsan-bytes: setup-test ## the same without the gateway
 	@cmake --build --preset tsan --parallel $(JOBS) --target test_dispatch test_trace
 	@ctest --test-dir $(BUILD)/tsan --output-on-failure --no-tests=error -L concurrent -L bytes
 
-fuzz: setup-test ## run every fuzzer for SECONDS (default 60) each
+fuzz: setup-test ## run every fuzzer for SECONDS_EACH (default 60)
 	@cmake --preset fuzz > /dev/null
 	@cmake --build --preset fuzz --parallel $(JOBS) --target fuzzers
 	@tools/run_fuzzers.sh $(BUILD)/fuzz $${SECONDS_EACH:-60}

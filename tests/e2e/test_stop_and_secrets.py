@@ -4,14 +4,16 @@ with the operator's credentials in them."""
 
 import http.server
 import json
+import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
 import openai
-from rig import Gateway, Upstream, frames
+from rig import THALAMUS, Gateway, Upstream, frames
 
 KEY = "CANARYUP-1"
 HEADER = "tenant-secret-77"
@@ -72,6 +74,73 @@ class Secrets(unittest.TestCase):
     def test_a_name_with_a_slash_is_found(self):
         client = openai.OpenAI(base_url=self.gateway.base_url, api_key="x", max_retries=0)
         self.assertEqual(client.models.retrieve("m/page").id, "m/page")
+
+
+class Canaries(unittest.TestCase):
+    """Secrets in every place that takes one, by value and by reference; and nowhere in what is written."""
+
+    def setUp(self):
+        self.upstream = Upstream()
+        self.addCleanup(self.upstream.close)
+        self.secrets = {name: f"CANARY-{name}-0123456789" for name in
+                        ("key", "header", "body", "query", "client", "admin")}
+        files = {"CANARY_KEY": "key", "CANARY_BODY": "body", "CANARY_QUERY": "query"}
+        self.environment = {variable: self.secrets[name] for variable, name in files.items()}
+        self.gateway = Gateway("\n".join([
+            f"admin_token: {self.secrets['admin']}",
+            "log: { level: debug, access: true }",
+            "spans: { url: 'http://127.0.0.1:9/v1/traces' }",
+            "providers:",
+            f"  azure: {{ base_url: 'http://127.0.0.1:{self.upstream.port}', auth: api-key, "
+            "key: '${env:CANARY_KEY}', path: '/v1/chat/completions?deployment={model}&sig=${env:CANARY_QUERY}', "
+            f"headers: {{ x-tenant: {self.secrets['header']} }}, "
+            "extra_body: '{\"token\": \"${env:CANARY_BODY}\"}', retries: { attempts_max: 1 } }",
+            "models:", *(f"  - {{ name: {name}, provider: azure, id: {name} }}"
+                         for name in ("echo", "echo-headers", "status-401", "late-error")),
+            "routes:", "  - { name: all, targets: [status-401, echo] }",
+            f"keys: [ {{ name: ann, key: {self.secrets['client']} }} ]", ""]), environment=self.environment)
+        self.addCleanup(self.gateway.close)
+
+    def ask(self, model, key=None):
+        headers = {"authorization": f"Bearer {key or self.secrets['client']}", "content-type": "application/json"}
+        return self.gateway.request("POST", "/v1/chat/completions", json.dumps(
+            {"model": model, "messages": [{"role": "user", "content": "hello"}]}), headers)
+
+    def told(self, model):
+        return json.loads(self.ask(model)[2])["choices"][0]["message"]["content"]
+
+    def test_they_reach_the_provider_in_its_own_style(self):
+        sent = json.loads(self.told("echo"))
+        self.assertEqual((sent["token"], sent["model"]), (self.secrets["body"], "echo"))
+        headers = self.told("echo-headers")
+        self.assertIn(f"api-key: {self.secrets['key']}\n", headers)
+        self.assertIn(f"x-tenant: {self.secrets['header']}\n", headers)
+        self.assertNotIn("authorization", headers)
+        self.assertNotIn(self.secrets["client"], headers, "a client's key stays here")
+
+    def test_they_are_written_nowhere(self):
+        for model in ("all", "status-401", "late-error", "absent"):
+            self.ask(model)
+        self.ask("echo", key="a-wrong-key-0123456789")
+        token = {"authorization": f"Bearer {self.secrets['admin']}"}
+        seen = [self.gateway.request(method, path, admin=True, headers=token)[2] for method, path in
+                (("GET", "/metrics"), ("GET", "/admin/status"), ("GET", "/admin/config"), ("POST", "/admin/reload"))]
+        seen.append(self.gateway.request("GET", "/admin/config", admin=True)[2])
+        seen.append(self.gateway.request("GET", "/readyz")[2])
+        self.assertIn(b'extra_body: { token: "[value]" }', seen[2])
+        changed = self.gateway.folder / "changed.yaml"
+        changed.write_text(self.gateway.config.read_text().replace("models:", "# changed\nmodels:"))
+        for command in (["check", "--config", changed], ["trace", "list", "--json", "--folder",
+                                                         self.gateway.folder / "state/trace"]):
+            run = subprocess.run([THALAMUS, *command], capture_output=True, env={**os.environ, **self.environment})
+            seen += [run.stdout, run.stderr]
+        self.gateway.stop()
+        seen += [path.read_bytes() for path in self.gateway.folder.rglob("*")
+                 if path.is_file() and path not in (self.gateway.config, changed)]
+        written = b"".join(seen)
+        self.assertIn(b'"status":', written, "access lines are among it")
+        for name, secret in self.secrets.items():
+            self.assertNotIn(secret.encode(), written, name)
 
 
 class Caller(threading.Thread):

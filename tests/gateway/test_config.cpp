@@ -261,7 +261,8 @@ TEST(Config, FindsAVirtualKeyByItsSecretAndKeepsOnlyTheDigest) {
   - { name: b, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }
 )");
   ASSERT_EQ(config.keys.size(), 2U);
-  EXPECT_EQ(config.keys[0].sha256, net::sha256(kCanary).value());
+  EXPECT_EQ(config.keys[0].salt.size(), 32U) << "of this process";
+  EXPECT_EQ(config.keys[0].sha256, net::sha256(config.keys[0].salt + kCanary).value());
   EXPECT_EQ(config.find_key(kCanary), &config.keys[0]);
   EXPECT_EQ(config.find_key("test"), &config.keys[1]);
   EXPECT_EQ(config.find_key("tesT"), nullptr);

@@ -82,11 +82,15 @@ TEST(Telemetry, ShowsTokensAndMoneyWhereThereWereAny) {
   EXPECT_EQ(samples(telemetry, "thalamus_tokens_total"), "");
   EXPECT_EQ(samples(telemetry, "thalamus_cost"), "");
   for (std::size_t core = 0; core < 2; ++core)
-    telemetry.usage(core, "dear", {.input = 7, .cached_input = 3, .output = 2, .reasoning = 1, .known = true}, {40});
+    telemetry.usage(core, "dear",
+                    {.input = 7, .cached_input = 3, .output = 2, .reasoning = 1, .known = true, .cache_write = 2},
+                    {40});
   EXPECT_EQ(samples(telemetry, "thalamus_tokens_total"),
             "thalamus_tokens_total{target=\"dear\",kind=\"input\"} 14\n"
             "thalamus_tokens_total{target=\"dear\",kind=\"cached_input\"} 6\n"
-            "thalamus_tokens_total{target=\"dear\",kind=\"output\"} 4\n");
+            "thalamus_tokens_total{target=\"dear\",kind=\"cache_write\"} 4\n"
+            "thalamus_tokens_total{target=\"dear\",kind=\"output\"} 4\n"
+            "thalamus_tokens_total{target=\"dear\",kind=\"reasoning\"} 2\n");
   EXPECT_EQ(samples(telemetry, "thalamus_cost"), "thalamus_cost_usd_total{target=\"dear\"} 8e-08\n");
 }
 

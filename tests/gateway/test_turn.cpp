@@ -223,7 +223,7 @@ TEST_F(TurnTest, EveryUpstreamOperationMayFailOnce) {
 TEST_F(TurnTest, AStreamMayBreakAfterEveryByte) {
   std::size_t fallbacks = 0;
   std::size_t told = 0;
-  for (std::uint64_t bytes = 0; bytes < 1600; bytes += 13) {
+  for (std::uint64_t bytes = 0; bytes < 1600; ++bytes) {
     core_.client.clear();
     towards_upstream_.faults().to_client_bytes_max = bytes;
     SCOPED_TRACE(fmt::format("broken after {} bytes", bytes));

@@ -37,7 +37,7 @@ TEST(TurnCodec, ReadsBackEveryMember) {
     ASSERT_EQ(back->estimates.size(), turn.estimates.size());
     EXPECT_EQ(back->estimates[0].preference, turn.estimates[0].preference);
     EXPECT_EQ(back->outcome.usage.reasoning, turn.outcome.usage.reasoning);
-    EXPECT_EQ(back->outcome.usage.known, turn.outcome.usage.known);
+    EXPECT_EQ(back->outcome.usage, turn.outcome.usage);
     EXPECT_EQ(back->outcome.cost, turn.outcome.cost);
     EXPECT_EQ(back->outcome.total, turn.outcome.total);
     EXPECT_EQ(back->outcome.finish, turn.outcome.finish);
@@ -85,6 +85,20 @@ TEST(TurnCodec, RefusesEveryCutAndSurvivesEveryFlip) {
     }
   }
   EXPECT_FALSE(decode_turn(bytes + "x"));
+}
+
+TEST(TurnCodec, ReadsARecordFromBeforeTokensWrittenToACacheWereCounted) {
+  core::Turn turn = numbered_turn(1);
+  turn.outcome.usage.cache_write = 30;
+  std::string bytes = encode_turn(turn);
+  EXPECT_EQ(decode_turn(bytes)->outcome.usage.cache_write, 30U);
+  bytes[5] = 0;
+  EXPECT_FALSE(decode_turn(bytes)) << "1.0 ends before them";
+  bytes.resize(bytes.size() - sizeof(std::uint32_t));
+  const auto older = decode_turn(bytes);
+  ASSERT_TRUE(older) << older.error().text();
+  EXPECT_EQ(older->outcome.usage.cache_write, 0U);
+  EXPECT_EQ(older->outcome.cost, turn.outcome.cost);
 }
 
 TEST(TurnCodec, ReadsANewerMinorVersionAndRefusesANewerMajorOne) {

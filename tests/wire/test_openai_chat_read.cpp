@@ -119,6 +119,49 @@ TEST(OpenAiFrames, TellErrorsInsideAStream) {
   EXPECT_FALSE(frame(R"({"error":null,"choices":[]})").failed);
 }
 
+/// What a stream says, fed in two pieces.
+std::string said(std::string_view stream, std::size_t cut) {
+  const auto frames = openai().read_stream();
+  SseReader reader;
+  SseEvent event;
+  std::vector<core::Delta> deltas;
+  std::string out;
+  for (const std::string_view piece : {stream.substr(0, cut), stream.substr(cut)}) {
+    EXPECT_TRUE(reader.feed(piece));
+    while (reader.next(event)) {
+      if (event.comment_only || event.data.empty()) continue;
+      const auto facts = frames->read(event, &deltas);
+      EXPECT_TRUE(facts) << facts.error().text();
+      if (!facts) continue;
+      if (facts->carries_usage) out += "usage " + std::to_string(facts->usage.output) + ";";
+      if (facts->finished) out += "finished;";
+      if (facts->done) out += "done;";
+    }
+  }
+  for (const core::Delta& delta : deltas)
+    out += std::to_string(static_cast<int>(delta.kind)) + delta.id + delta.name + "'" + delta.text + "';";
+  return out;
+}
+
+TEST(OpenAiFrames, ReadTheSameWhereverTheStreamIsCut) {
+  const std::string stream =
+      ": a comment\r\n\r\n"
+      "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n"
+      "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"h\xc3\xa4\"}}]}\n\n"
+      "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"\xf0\x9f\x98\x80\\n\"}}]}\n\n"
+      "data: "
+      "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"{\\\"x\\\":\"}}]}}]}\n\n"
+      "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"1}\"}}]},"
+      "\"finish_reason\":\"tool_calls\"}]}\n\n"
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n"
+      "data: [DONE]\n\n";
+  const std::string whole = said(stream, 0);
+  EXPECT_NE(whole.find("done;"), std::string::npos) << whole;
+  EXPECT_NE(whole.find("\xf0\x9f\x98\x80\n"), std::string::npos) << whole;
+  for (std::size_t cut = 1; cut <= stream.size(); ++cut) ASSERT_EQ(said(stream, cut), whole) << cut;
+}
+
 TEST(OpenAiFrames, RefuseWhatIsNotTheProtocols) {
   EXPECT_EQ(frame_error("hello"), "a stream frame is not a JSON object: it begins with another value");
   EXPECT_EQ(frame_error(R"({"choices":[{"delta":{"content":"x)"),

@@ -55,7 +55,8 @@ void write_outcome(base::JsonWriter& out, const core::Turn& turn) {
   const core::Usage& usage = outcome.usage;
   if (usage.known || usage.input > 0 || usage.output > 0) {
     out.field("input_tokens", usage.input).field("cached_input_tokens", usage.cached_input);
-    out.field("output_tokens", usage.output);
+    out.field("cache_write_tokens", usage.cache_write).field("output_tokens", usage.output);
+    out.field("reasoning_tokens", usage.reasoning);
     if (!usage.known) out.field("usage_estimated", true);
   }
   out.field("cost_nanodollars", outcome.cost.value).field("queue_ms", outcome.queue.ms());

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "thalamus/gateway/config.h"
+#include "thalamus/wire/json_take.h"
 
 namespace thalamus::gateway {
 namespace {
@@ -43,7 +44,25 @@ std::string describe(const core::ContractPatch& contract) {
 
 std::string describe(const base::OptionMap& options) {
   std::string out;
-  for (const auto& [name, value] : options) out += fmt::format(", {}: {}", name, value);
+  for (const auto& [name, value] : options) out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", name, value);
+  return out;
+}
+
+/// Some providers take their credential as a parameter.
+std::string without_query(const std::string& path) {
+  const auto query = path.find('?');
+  return query == std::string::npos ? path : path.substr(0, query) + "?[value]";
+}
+
+/// The names of the members that are added to requests: their values may come from the environment.
+std::string describe_members(const std::string& members) {
+  std::string out;
+  const std::string object = "{" + members + "}";
+  wire::JsonCursor cursor(object);
+  static_cast<void>(wire::each_member(cursor, [&](std::string_view name) {
+    out += fmt::format("{}{}: \"[value]\"", out.empty() ? "" : ", ", name);
+    return cursor.skip();
+  }));
   return out;
 }
 
@@ -54,11 +73,11 @@ void describe_provider(std::string& out, const Provider& provider) {
   if (provider.keys.size() > 1) out += fmt::format(", keys: {} of them", provider.keys.size());
   if (!provider.replicas.empty()) out += fmt::format(", replicas: [{}]", fmt::join(provider.replicas, ", "));
   if (!provider.auth.empty()) out += ", auth: " + provider.auth;
-  if (!provider.path.empty()) out += fmt::format(", path: \"{}\"", provider.path);
-  if (!provider.extra_body.empty()) out += fmt::format(", extra_body: {{{}}}", provider.extra_body);
+  if (!provider.path.empty()) out += fmt::format(", path: \"{}\"", without_query(provider.path));
+  if (!provider.extra_body.empty()) out += fmt::format(", extra_body: {{ {} }}", describe_members(provider.extra_body));
   for (const auto& [name, options] :
        {std::pair{"retries", &provider.retries}, {"endpoints", &provider.endpoints}, {"hedge", &provider.hedge}})
-    if (!options->empty()) out += fmt::format(", {}: {{{}}}", name, describe(*options));
+    if (!options->empty()) out += fmt::format(", {}: {{ {} }}", name, describe(*options));
   for (const auto& header : provider.headers) out += fmt::format(", header {}: \"[secret]\"", header.first);
   if (provider.model_file)
     out += fmt::format(", model_file: \"{}\", context: {}, slots: {}, threads: {}, priority: {}",

@@ -1,7 +1,9 @@
 /// `routes:`, `keys:` and `tests:`: who may ask for what, and which targets answer.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "thalamus/base/text.h"
@@ -140,6 +142,18 @@ void read_expiry(Fields& fields, VirtualKey& key) {
   fields.error("expires", fmt::format("expected a date such as 2027-01-31, got {}", shown_value(text)));
 }
 
+/// Of keys that are given as they are: no table of digests made elsewhere fits those in memory. The same at each
+/// reload.
+const std::string& salt_of_this_process() {
+  static const std::string kSalt = [] {
+    std::array<std::uint64_t, 2> random{};
+    // With an empty pool, which no system has that serves, the digests are unsalted.
+    if (::getentropy(random.data(), sizeof random) != 0) return std::string();
+    return fmt::format("{:016x}{:016x}", random[0], random[1]);
+  }();
+  return kSalt;
+}
+
 void read_key_secret(Fields& fields, VirtualKey& key) {
   const bool has_key = fields.has("key");
   const bool has_digest = fields.has("sha256");
@@ -160,6 +174,7 @@ void read_key_secret(Fields& fields, VirtualKey& key) {
   constexpr std::size_t kKeyBytesMin = 8;
   if (secret.reveal().size() < kKeyBytesMin)
     return fields.error("key", fmt::format("is too short; use at least {} characters", kKeyBytesMin));
+  if (key.salt.empty()) key.salt = salt_of_this_process();
   if (auto digest = net::sha256(key.salt + secret.reveal())) {
     key.sha256 = *std::move(digest);
   } else {

@@ -17,8 +17,8 @@ const std::vector<double> kTurnBounds{1e-3, 5e-3, 2e-2, 5e-2, 0.1, 0.25, 0.5, 1,
 constexpr std::size_t kStatusMin = 100;
 constexpr std::size_t kStatusMax = 599;
 constexpr std::size_t kResults = static_cast<std::size_t>(base::ErrorKind::kInternal) + 2;  // "ok" and each failure
-constexpr std::array<std::string_view, 3> kTokenKinds = {"input", "cached_input", "output"};
-enum TokenKind : std::size_t { kInput, kCachedInput, kOutput };
+constexpr std::array<std::string_view, 5> kTokenKinds = {"input", "cached_input", "cache_write", "output", "reasoning"};
+enum TokenKind : std::size_t { kInput, kCachedInput, kCacheWrite, kOutput, kReasoning };
 constexpr std::array<std::string_view, kPhases> kPhaseNames = {"decode", "decide", "encode", "answer", "record"};
 constexpr std::array<std::string_view, kEndpoints> kEndpointNames = {"models", "count_tokens", "decision", "responses",
                                                                      "health", "admin",        "other",    "malformed"};
@@ -136,7 +136,9 @@ void Telemetry::call(std::size_t core, std::string_view target, const core::Atte
 void Telemetry::usage(std::size_t core, std::string_view target, const core::Usage& usage, NanoDollars cost) {
   if (usage.input > 0) tokens_.add(core, target, kInput, usage.input);
   if (usage.cached_input > 0) tokens_.add(core, target, kCachedInput, usage.cached_input);
+  if (usage.cache_write > 0) tokens_.add(core, target, kCacheWrite, usage.cache_write);
   if (usage.output > 0) tokens_.add(core, target, kOutput, usage.output);
+  if (usage.reasoning > 0) tokens_.add(core, target, kReasoning, usage.reasoning);
   if (cost.value > 0) cost_.add(core, target, 0, static_cast<std::uint64_t>(cost.value));
 }
 

@@ -49,7 +49,8 @@ std::string access_line(const TurnSummary& turn) {
   out.field("attempts", static_cast<std::uint64_t>(outcome.attempts.size()));
   if (outcome.usage.known || outcome.usage.input > 0) {
     out.field("input_tokens", outcome.usage.input).field("cached_input_tokens", outcome.usage.cached_input);
-    out.field("output_tokens", outcome.usage.output).field("cost_usd", billionths(outcome.cost.value));
+    out.field("cache_write_tokens", outcome.usage.cache_write).field("output_tokens", outcome.usage.output);
+    out.field("reasoning_tokens", outcome.usage.reasoning).field("cost_usd", billionths(outcome.cost.value));
     if (!outcome.usage.known) out.field("usage_estimated", true);
   }
   out.field("decide_s", billionths(turn.decide.value)).field("queue_s", billionths(outcome.queue.value));

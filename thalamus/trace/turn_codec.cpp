@@ -15,7 +15,7 @@ namespace {
 using base::ByteReader;
 
 constexpr std::uint8_t kMajor = 1;
-constexpr std::uint8_t kMinor = 0;
+constexpr std::uint8_t kMinor = 1;
 
 /// The layout is said once, by `put_turn`, and walked twice: for its size, then for its bytes.
 class Measure {
@@ -120,6 +120,7 @@ void put_turn(Out& out, const core::Turn& turn) {
   put_string(out, turn.content);
   put_string(out, turn.answer);
   put_outcome(out, turn.outcome);
+  put(out, turn.outcome.usage.cache_write);  // since 1.1
 }
 
 Result<bool> get_flag(ByteReader& in) {
@@ -284,6 +285,9 @@ Result<core::Turn> decode_turn(std::string_view payload) {
   TRY(turn.content, in.get_string());
   TRY(turn.answer, in.get_string());
   TRY(turn.outcome, get_outcome(in));
+  if (minor >= 1) {
+    TRY(turn.outcome.usage.cache_write, in.get<std::uint32_t>());
+  }
   if (minor <= kMinor && in.remaining() > 0)
     return fail(ErrorKind::kCorrupt, "{} bytes follow the end of a decision record", in.remaining());
   CHECK_OK(check_references(turn));
