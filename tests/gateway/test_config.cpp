@@ -361,6 +361,16 @@ TEST(Config, NeverShowsACredential) {
              "routes: [{ name: auto, targets: [m] }]\nkeys: [{ name: k, key: " + kCanary + " }]\n");
   EXPECT_THAT(describe(good), Not(HasSubstr(kCanary)));
   EXPECT_THAT(describe(good), HasSubstr("key: \"[secret]\""));
+  EXPECT_THAT(describe(good), HasSubstr("limits: { body_bytes: 33554432, depth: 64, headers: 128, "));
+  const auto with_member = [](const std::string& value) {
+    return describe(parsed("version: 1\nproviders: { up: { base_url: \"https://a.test\", path: \"/x?key=" + value +
+                           "\", extra_body: '{\"token\": \"" + value + "\"}', retries: { attempts_max: 2 } } }\n" +
+                           "models: [{ name: m, provider: up }]\nroutes: [{ name: auto, targets: [m] }]\n"));
+  };
+  EXPECT_THAT(with_member(kCanary), Not(HasSubstr(kCanary)));
+  EXPECT_THAT(with_member(kCanary), HasSubstr("path: \"/x?[value]\", extra_body: { token: \"[value "));
+  EXPECT_THAT(with_member(kCanary), HasSubstr("\" }, retries: { attempts_max: 2 } }"));
+  EXPECT_NE(with_member("one"), with_member("two")) << "that it is another one is seen";
   for (const auto& warning : good.warnings) EXPECT_THAT(warning.text(), Not(HasSubstr(kCanary)));
   std::ostringstream out;
   out << good.providers[0].keys.at(0) << Secret();

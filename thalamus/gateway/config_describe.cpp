@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "thalamus/base/hash.h"
 #include "thalamus/gateway/config.h"
 #include "thalamus/wire/json_take.h"
 
@@ -42,10 +43,22 @@ std::string describe(const core::ContractPatch& contract) {
   return fmt::format(", contract: {{{} }}", out);
 }
 
+/// Behind what stands before them: ", budget: 0.1".
 std::string describe(const base::OptionMap& options) {
   std::string out;
-  for (const auto& [name, value] : options) out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", name, value);
+  for (const auto& [name, value] : options) out += fmt::format(", {}: {}", name, value);
   return out;
+}
+
+std::string describe(const GatewayLimits& limits) {
+  return fmt::format(
+      "limits: {{ body_bytes: {}, depth: {}, headers: {}, head_bytes: {}, connections: {}, "
+      "connections_per_address: {}, streams: {}, head_timeout: {}, idle_timeout: {}, body_timeout: {}, "
+      "write_timeout: {}, shutdown_timeout: {} }}\n",
+      limits.body_bytes_max, limits.depth_max, limits.headers_max, limits.head_bytes_max, limits.connections_max,
+      limits.connections_per_address_max, limits.streams_max, seconds(limits.head_timeout),
+      seconds(limits.idle_timeout), seconds(limits.body_timeout), seconds(limits.write_timeout),
+      seconds(limits.shutdown_timeout));
 }
 
 /// Some providers take their credential as a parameter.
@@ -54,14 +67,18 @@ std::string without_query(const std::string& path) {
   return query == std::string::npos ? path : path.substr(0, query) + "?[value]";
 }
 
-/// The names of the members that are added to requests: their values may come from the environment.
+/// The members that are added to requests. Their values may come from the environment: of each there are 16 bits of its
+/// hash, which tell another one.
 std::string describe_members(const std::string& members) {
   std::string out;
   const std::string object = "{" + members + "}";
   wire::JsonCursor cursor(object);
   static_cast<void>(wire::each_member(cursor, [&](std::string_view name) {
-    out += fmt::format("{}{}: \"[value]\"", out.empty() ? "" : ", ", name);
-    return cursor.skip();
+    out += fmt::format("{}{}: ", out.empty() ? "" : ", ", name);
+    std::string_view value;
+    if (!cursor.skip(value)) return false;
+    out += fmt::format("\"[value {:04x}]\"", base::hash64(value) & 0xFFFFU);
+    return true;
   }));
   return out;
 }
@@ -77,7 +94,7 @@ void describe_provider(std::string& out, const Provider& provider) {
   if (!provider.extra_body.empty()) out += fmt::format(", extra_body: {{ {} }}", describe_members(provider.extra_body));
   for (const auto& [name, options] :
        {std::pair{"retries", &provider.retries}, {"endpoints", &provider.endpoints}, {"hedge", &provider.hedge}})
-    if (!options->empty()) out += fmt::format(", {}: {{ {} }}", name, describe(*options));
+    if (!options->empty()) out += fmt::format(", {}: {{ {} }}", name, describe(*options).substr(2));
   for (const auto& header : provider.headers) out += fmt::format(", header {}: \"[secret]\"", header.first);
   if (provider.model_file)
     out += fmt::format(", model_file: \"{}\", context: {}, slots: {}, threads: {}, priority: {}",
@@ -109,6 +126,8 @@ std::string describe(const Config& config) {
   if (config.tls)
     out += fmt::format("tls: {{ certificate: \"{}\", client_ca: \"{}\" }}\n", config.tls->certificate.string(),
                        config.tls->client_ca.string());
+  out += describe(config.limits);
+  out += fmt::format("log: {{ access: {} }}\n", config.access_log);
   if (config.response_store.entries_max > 0)
     out +=
         fmt::format("response_store: {{ entries: {}, bytes: {}, lifetime: {}s }}\n", config.response_store.entries_max,
