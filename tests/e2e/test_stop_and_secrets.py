@@ -127,7 +127,8 @@ class Canaries(unittest.TestCase):
                 (("GET", "/metrics"), ("GET", "/admin/status"), ("GET", "/admin/config"), ("POST", "/admin/reload"))]
         seen.append(self.gateway.request("GET", "/admin/config", admin=True)[2])
         seen.append(self.gateway.request("GET", "/readyz")[2])
-        self.assertRegex(seen[2].decode(), r'extra_body: { token: "\[value [0-9a-f]{4}\]" }, retries: { attempts_max: 1 }')
+        self.assertRegex(seen[2].decode(),
+                         r'extra_body: { token: "\[value [0-9a-f]{4}\]" }, retries: { attempts_max: 1 }')
         changed = self.gateway.folder / "changed.yaml"
         changed.write_text(self.gateway.config.read_text().replace("models:", "# changed\nmodels:"))
         for command in (["check", "--config", changed], ["trace", "list", "--json", "--folder",

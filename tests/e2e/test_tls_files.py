@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -104,13 +105,20 @@ class TlsFiles(unittest.TestCase):
         status, said = self.reload()
         self.assertEqual((status, said["generation"], said["changes"]), (200, 2, []), "nothing had changed")
 
+    def await_line(self, words):
+        """Lines of the log are written by a thread of its own."""
+        until = time.monotonic() + 10
+        while words not in self.gateway.stderr() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertIn(words, self.gateway.stderr())
+
     def test_an_exchange_of_the_certificate_alone_is_told(self):
         self.gateway = Gateway(self.text(TLS % ""))
         certificate(self.folder, "cert")
         status, said = self.reload()
         self.assertEqual(status, 200, said)
         self.assertEqual([change.split(":")[0] for change in said["changes"]], ["+ tls.certificate", "+ tls.key"])
-        self.assertIn("2 lines changed", self.gateway.stderr())
+        self.await_line("2 lines changed")
         self.assertEqual(self.reload()[1]["changes"], [])
 
     def test_a_client_sees_no_path_of_an_authority_that_is_lost_later(self):
@@ -122,7 +130,7 @@ class TlsFiles(unittest.TestCase):
         self.assertEqual(status, 500, data)
         self.assertNotIn(str(self.folder), data.decode())
         self.assertIn(headers["x-request-id"], json.loads(data)["error"]["message"])
-        self.assertIn(f"request {headers['x-request-id']}: ", self.gateway.stderr())
+        self.await_line(f"request {headers['x-request-id']}: ")
         self.assertIn(str(self.folder / "other.pem"), self.gateway.stderr())
 
 
