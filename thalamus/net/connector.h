@@ -18,7 +18,7 @@ struct ConnectorOptions {
 };
 
 /// For one core. Certificates are loaded at the first TLS connection that
-/// needs them. Name resolution runs on a thread of its own and is
+/// needs them, and anew where their file has changed. Name resolution runs on a thread of its own and is
 /// abandoned at the deadline.
 class TcpConnector final : public Connector {
  public:

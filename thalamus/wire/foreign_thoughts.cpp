@@ -16,9 +16,9 @@ namespace {
 constexpr std::string_view kForeign = "another provider's proof of its reasoning";
 constexpr std::string_view kUnproven = "reasoning that no provider of this protocol has given";
 
-/// An array with some elements left out or changed.
+/// An array with some elements left out or changed. Nothing is copied before something is.
 struct EditedArray {
-  std::vector<std::string> kept;
+  std::vector<std::string_view> kept;
   bool changed = false;
 
   [[nodiscard]] std::string text() const { return fmt::format("[{}]", fmt::join(kept, ",")); }
@@ -73,7 +73,7 @@ bool take_elements(JsonCursor& cursor, const std::string& place, Fault fault, Ed
     if (!cursor.skip(raw)) return false;
     const std::string_view reason = fault(raw);
     if (reason.empty()) {
-      out.kept.emplace_back(raw);
+      out.kept.push_back(raw);
     } else {
       out.changed = true;
       losses.push_back({fmt::format("{}[{}]", place, i), std::string(reason)});
@@ -84,19 +84,18 @@ bool take_elements(JsonCursor& cursor, const std::string& place, Fault fault, Ed
 
 /// One turn of a conversation of messages.
 struct Turn {
-  std::string text;  ///< as it goes on; empty: nothing of it does
+  std::string_view raw;  ///< as it came
+  std::string edited;    ///< where it changed: as it goes on; empty where nothing of it does
   bool changed = false;
   bool assistant = false;
-  bool calls = false;   ///< a tool
-  bool thinks = false;  ///< with a proof
+  bool calls = false;   ///< where it changed: calls a tool
+  bool thinks = false;  ///< likewise: thinks, with a proof
 };
 
 bool take_turn(JsonCursor& cursor, std::size_t index, Turn& out, Losses& losses) {
   if (cursor.peek() != JsonKind::kObject) return cursor.skip();
-  std::string_view raw;
-  if (!cursor.skip(raw)) return false;
-  out.text = std::string(raw);
-  JsonCursor inside(raw);
+  if (!cursor.skip(out.raw)) return false;
+  JsonCursor inside(out.raw);
   std::vector<SpliceEdit> edits;
   EditedArray content;
   const bool read = each_member(inside, [&](std::string_view key) {
@@ -114,7 +113,9 @@ bool take_turn(JsonCursor& cursor, std::size_t index, Turn& out, Losses& losses)
     return true;
   });
   if (!read) return false;
-  for (const std::string& block : content.kept) {
+  out.changed = content.changed;
+  if (!out.changed) return true;
+  for (const std::string_view block : content.kept) {
     JsonCursor part(block);
     std::string type;
     static_cast<void>(
@@ -122,9 +123,7 @@ bool take_turn(JsonCursor& cursor, std::size_t index, Turn& out, Losses& losses)
     out.calls = out.calls || type == "tool_use";
     out.thinks = out.thinks || type == "thinking" || type == "redacted_thinking";
   }
-  out.changed = content.changed;
-  if (!out.changed) return true;
-  out.text = content.kept.empty() ? std::string() : splice(raw, edits);
+  if (!content.kept.empty()) out.edited = splice(out.raw, edits);
   return true;
 }
 
@@ -161,8 +160,10 @@ std::optional<std::string> mended_messages(std::string_view body, Losses& losses
       return false;
     if (std::none_of(turns.begin(), turns.end(), [](const Turn& turn) { return turn.changed; })) return true;
     EditedArray kept;
-    for (const Turn& turn : turns)
-      if (!turn.text.empty()) kept.kept.push_back(turn.text);
+    for (const Turn& turn : turns) {
+      const std::string_view text = turn.changed ? std::string_view(turn.edited) : turn.raw;
+      if (!text.empty()) kept.kept.push_back(text);
+    }
     edits.push_back({begin, cursor.offset(), kept.text()});
     return true;
   });
